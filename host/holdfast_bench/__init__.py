@@ -1,0 +1,1 @@
+"""Holdfast's bench: boards, faults, checks and reports around the firmware."""

@@ -1,0 +1,158 @@
+"""The ledger: what was accepted, what reached the broker side, what was reported dropped, message by message.
+
+A fold over the history. Messages are named "<life>:<n>" by the application itself, so nothing here rests on what the
+firmware believes: a number missing between two others of a life was handed over too, announced or not.
+"""
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import dataclass, field
+
+_NUMBERED = re.compile(r"([0-9a-f]{1,8}):(\d+)(?: |$)")
+
+# Reset causes after which RTC memory is gone. Everything else keeps it (field guide of facts, section 1).
+LOSES_RTC = ("power", "en", "brownout")
+
+# A bound against corrupt numbers: a life has fewer messages than this.
+NUMBERS_MAX = 5_000_000
+
+
+@dataclass
+class Message:
+    life: str
+    n: int
+    board: str | None = None
+    accepted_at: int | None = None  # None: never announced
+    not_before: int = 0  # when its life began
+    received_at: list = field(default_factory=list)
+    acked_at: int | None = None  # as the firmware says; evidence only
+    dropped_at: int | None = None
+    drop_why: str | None = None
+
+    @property
+    def key(self):
+        return "%s:%d" % (self.life, self.n)
+
+
+@dataclass
+class Ledger:
+    messages: list = field(default_factory=list)  # every message handed over before the cut, by life and number
+    drops_reported: int = 0  # messages the firmware gave up, as it counted them
+    rtc_lost_at: dict = field(default_factory=dict)  # board → instants
+    cut_at: int | None = None  # what was handed over after this does not count: the run was over
+    drained: bool | None = None  # whether everything was in by the drain's deadline; None: there was no drain
+
+
+def numbered(payload):
+    """(life, n) of a payload as the broker side received it, or None when it carries no numbered message."""
+    text = payload
+    if text.startswith("{"):
+        try:
+            envelope = json.loads(text)
+        except ValueError:
+            return None
+        if not isinstance(envelope, dict):
+            return None
+        text = envelope.get("p")
+        if "p64" in envelope:
+            try:
+                text = base64.b64decode(envelope["p64"], validate=True).decode("utf-8", "replace")
+            except (binascii.Error, TypeError, ValueError):
+                return None
+        if not isinstance(text, str):
+            return None
+    found = _NUMBERED.match(text)
+    return (found.group(1), int(found.group(2))) if found else None
+
+
+def fold(events):
+    """The ledger of a history."""
+    return _Fold().run(events)
+
+
+class _Life:
+    def __init__(self, board):
+        self.board = board
+        self.born_at = None  # known when its beginning is in the history; then its numbers count from the first
+        self.messages = {}  # n → Message, of those announced
+
+
+class _Fold:
+    def __init__(self):
+        self.ledger = Ledger()
+        self.lives = {}
+        self.epoch = {}  # board → boot epoch
+        self.by_seq = {}  # (board, boot epoch, seq) → Message
+        self.received = {}  # life → {n: instants}; the broker may be quicker than the console
+
+    def run(self, events):
+        for e in events:
+            kind, _, name = e["src"].partition("/")
+            handler = getattr(self, "_%s_%s" % (kind, e["ev"]), None)
+            if handler:
+                handler(name, e)
+        for life, its in self.lives.items():
+            self._close(life, its)
+        return self.ledger
+
+    def _life(self, life, board):
+        if life not in self.lives:
+            self.lives[life] = _Life(board)
+        return self.lives[life]
+
+    def _board_boot(self, name, e):
+        self.epoch[name] = e.get("epoch")
+        if e.get("life") and self.ledger.cut_at is None:
+            self._life(e["life"], name).born_at = e["t"]
+
+    def _board_accept(self, name, e):
+        if self.ledger.cut_at is None:
+            m = Message(e["life"], e["n"], name, e["t"])
+            self._life(e["life"], name).messages[e["n"]] = m
+            self.by_seq[name, self.epoch.get(name), e["i"]] = m
+
+    def _board_ack(self, name, e):
+        m = self.by_seq.get((name, self.epoch.get(name), e["i"]))
+        if m and m.acked_at is None:
+            m.acked_at = e["t"]
+
+    def _board_drop(self, name, e):
+        count = e.get("n", 1)
+        self.ledger.drops_reported += count
+        for i in range(e["i"], e["i"] + count):
+            m = self.by_seq.get((name, self.epoch.get(name), i))
+            if m and m.dropped_at is None:
+                m.dropped_at, m.drop_why = e["t"], e.get("why")
+
+    def _chip_reset(self, name, e):
+        if e.get("cause") in LOSES_RTC:
+            self.ledger.rtc_lost_at.setdefault(name, []).append(e["t"])
+
+    def _broker_recv(self, _, e):
+        found = numbered(e.get("payload", ""))
+        if found:
+            self.received.setdefault(found[0], {}).setdefault(found[1], []).append(e["t"])
+
+    def _bench_cut(self, _, e):
+        self.ledger.cut_at = e["t"]
+
+    def _bench_drained(self, _, e):
+        self.ledger.drained = e["ok"]
+
+    def _close(self, life, its):
+        """Adds the messages of one life. Lives that never spoke on a console of this run are somebody else's: left out."""
+        received = self.received.get(life, {})
+        cut = self.ledger.cut_at
+        known = sorted([*its.messages, *(n for n, at in received.items() if cut is None or at[0] <= cut)])
+        if not known:
+            return
+        # Applications number from 1; a first number of 0 is believed too.
+        first = min(1, known[0]) if its.born_at is not None else min(its.messages, default=known[0])
+        if known[-1] - first > NUMBERS_MAX:
+            raise ValueError("life %s claims %d messages: no application of ours sends so many" % (life, known[-1]))
+        for n in range(first, known[-1] + 1):
+            m = its.messages.get(n) or Message(life, n, its.board)
+            m.received_at, m.not_before = received.get(n, []), its.born_at or 0
+            self.ledger.messages.append(m)

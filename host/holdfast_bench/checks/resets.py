@@ -1,0 +1,37 @@
+"""Resets, watchdog bites and reconnections, counted; a bite or power loss that no step caused is bad.
+
+Counted from the chip's side (world model or ROM log), not from what the firmware remembers. A restart that the
+firmware itself orders (the last rungs of its ladder) is counted, but is no fault of its own.
+"""
+
+from .laws import Outcome, found, law
+from .result import BAD
+
+# A hang may take this long until the watchdog has bitten and the chip has restarted.
+ORDERED_WITHIN_MS = 60_000
+NEVER_BY_ITSELF = ("wdt", "power", "en", "brownout", "panic")
+
+
+@law
+def resets(case):
+    seen, switched_on = [], set()
+    for e in case.of("chip", "reset"):
+        if e["src"] in switched_on or not case.plan.get("switches_on", True):
+            seen.append(e)
+        switched_on.add(e["src"])  # the first is the start of the run
+    orders = [(e["t"], action["boards"]) for ev in ("fault", "end", "command") for e in case.of("bench", ev)
+              for action in [case.action(e.get("of") or e["id"])] if action.get("resets")]
+    unordered = [e for e in seen if e.get("cause") in NEVER_BY_ITSELF
+                 and not any(_board(e) in boards and t <= e["t"] <= t + ORDERED_WITHIN_MS for t, boards in orders)]
+    online = {}
+    for e in case.of("board", "state"):
+        if e.get("new") == "online" and e.get("old") != "suspect":
+            online[e["src"]] = online.get(e["src"], 0) + 1
+    numbers = {"resets": len(seen), "watchdog_bites": len(case.of("chip", "bite")),
+               "reconnects": sum(max(0, count - 1) for count in online.values())}
+    return Outcome(numbers, [found("resets", BAD, "%s restarted (%s) although no step caused it" % (_board(e), e["cause"]), e["t"])
+                             for e in unordered])
+
+
+def _board(e):
+    return e["src"].partition("/")[2]

@@ -1,0 +1,32 @@
+"""Runs every law over a history and merges the answers: bad beats unknown beats good; a crashed law is unknown."""
+
+from . import duplicates, lost, resets, states, steps, timing  # noqa: F401  (each registers its law)
+from .bounds import bounds
+from .laws import LAWS, Case
+from .ledger import fold
+from .result import UNKNOWN, Finding, Result, merge
+
+
+def judge(events, plan, board=""):
+    """The result of a run. `plan` is what was carried out (scenario, seed, boards, bounds); `board` names the place."""
+    numbers, findings, lost_ids = {}, [], []
+    try:
+        case = Case(events, fold(events), plan)
+    except Exception as e:  # noqa: BLE001  whatever it was, the verdict is unknown and says why
+        findings.append(_crashed("ledger", e))
+    else:
+        for law in LAWS:
+            try:
+                outcome = law(case)
+            except Exception as e:  # noqa: BLE001
+                findings.append(_crashed(law.__name__, e))
+                continue
+            numbers.update(outcome.numbers)
+            findings += outcome.findings
+        findings += bounds(numbers, plan.get("bounds", {}))
+        lost_ids = [key for f in findings if f.law == "lost" and f.verdict == "bad" for key in f.ids]
+    return Result(plan["scenario"], board, plan["seed"], merge(f.verdict for f in findings), numbers, lost_ids, findings, events)
+
+
+def _crashed(law, error):
+    return Finding(law, UNKNOWN, "the check %s crashed: %s: %s" % (law, type(error).__name__, error))

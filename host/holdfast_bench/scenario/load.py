@@ -1,0 +1,168 @@
+"""Reads scenario files: finds them by name, parses TOML, checks the schema, and says file, line and remedy when wrong.
+
+Knows files and the fault catalogue's names and arguments; nothing of boards or running.
+"""
+
+import difflib
+import re
+import sys
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from .. import checkout
+from ..checks.result import NUMBERS
+from ..errors import BenchError
+from ..faults import catalogue
+from .schema import Scenario
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def library(folder=None):
+    """The files of the scenario library (or of `folder`), sorted by name."""
+    return sorted(Path(folder or checkout.SCENARIOS).glob("*.toml"))
+
+
+def find(wanted):
+    """Files meant by one SCENARIO argument: a name in the library, a file, or a folder of files. Raises BenchError."""
+    path = Path(wanted)
+    if path.is_dir():
+        files = library(path)
+        if not files:
+            raise BenchError("%s holds no scenario (*.toml)" % wanted)
+        return files
+    if path.suffix == ".toml":
+        if path.is_file():
+            return [path]
+        raise BenchError("there is no scenario file %s" % wanted)
+    names = {f.stem: f for f in library()}
+    if wanted in names:
+        return [names[wanted]]
+    raise BenchError("there is no scenario %r%s; `holdfast scenarios` lists them" % (wanted, _did_you_mean(wanted, names)))
+
+
+def load(path):
+    """The checked scenario in a file. Raises BenchError: file, line, what is wrong, what would be right."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        raise BenchError("cannot read scenario %s: %s" % (path, e)) from None
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as e:
+        line = re.search(r"at line (\d+)", str(e))
+        raise BenchError("%s:%s: not valid TOML: %s" % (path, line.group(1) if line else "?", e)) from None
+    try:
+        scenario = Scenario.model_validate(raw)
+        for index, step in enumerate(scenario.step):
+            if step.fault is not None:
+                _check_fault(step, index)
+        for name in scenario.verdict:
+            if name not in NUMBERS:
+                raise _Wrong(("verdict", name), "the result has no number %r%s" % (name, _did_you_mean(name, NUMBERS)))
+    except ValidationError as e:
+        first = _most_telling(e.errors())
+        raise BenchError(_sentence(path, text, first["loc"], _plain(first))) from None
+    except _Wrong as e:
+        raise BenchError(_sentence(path, text, e.place, str(e))) from None
+    return scenario
+
+
+class _Wrong(Exception):
+    def __init__(self, place, text):
+        self.place = place
+        super().__init__(text)
+
+
+def _check_fault(step, index):
+    known = catalogue()
+    if step.fault not in known:
+        raise _Wrong(("step", index, "fault"), "there is no fault %r%s; there are: %s"
+                     % (step.fault, _did_you_mean(step.fault, known), ", ".join(sorted(known))))
+    try:
+        known[step.fault].Args.model_validate(step.model_extra)
+    except ValidationError as e:
+        first = e.errors()[0]
+        raise _Wrong(("step", index, *first["loc"]), "fault %s: %s" % (step.fault, _plain(first, known[step.fault].Args))) from None
+    if step.for_s is not None and known[step.fault].momentary:
+        raise _Wrong(("step", index, "for_s"), "fault %s happens at one instant and takes no `for_s`" % step.fault)
+
+
+def _is_branch(part):
+    """pydantic puts the branch of a union into the place of an error; the file knows nothing of it."""
+    return isinstance(part, str) and (part == "constrained-float" or part.endswith(("Range", "Range]")))
+
+
+def _most_telling(errors):
+    """The first error; where a time may be a number or a range, the one about what was written."""
+    first = errors[0]
+    if _is_branch(first["loc"][-1]) and isinstance(first["input"], dict) and len(errors) > 1:
+        first = errors[1]
+    return {**first, "loc": tuple(p for p in first["loc"] if not _is_branch(p))}
+
+
+def _plain(error, model=Scenario):
+    """pydantic's finding in the words of the file."""
+    key = error["loc"][-1] if error["loc"] else ""
+    if error["type"] == "extra_forbidden":
+        for part in error["loc"][:-1]:
+            model = _inner(model, part)
+        names = list(model.model_fields) if model else []
+        return "unknown key `%s`%s" % (key, _did_you_mean(str(key), names) or ("; possible: " + ", ".join(names) if names else ""))
+    if error["type"] == "missing":
+        return "`%s` is missing" % key
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    return "`%s`: %s, not %r" % (key, error["msg"].lower().replace("input ", ""), error["input"])
+
+
+def _inner(model, part):
+    """The model of a sub-table, for naming its possible keys; None when it is not one of ours."""
+    field = getattr(model, "model_fields", {}).get(part) if isinstance(part, str) else None
+    if field is None:
+        return model
+    args = getattr(field.annotation, "__args__", None)
+    inner = args[-1] if args else field.annotation
+    return inner if hasattr(inner, "model_fields") else None
+
+
+def _did_you_mean(word, names):
+    close = difflib.get_close_matches(word, [str(n) for n in names], 1)
+    return " (did you mean %r?)" % close[0] if close else ""
+
+
+def _sentence(path, text, place, what):
+    return "%s:%d: %s" % (path, line_of(text, place), what)
+
+
+def line_of(text, place):
+    """The line (from 1) where the key at `place` stands, such as ("step", 2, "at_s"); its table's line when it is not there."""
+    lines = text.splitlines()
+    begin, end = 0, next((i for i, s in enumerate(lines) if s.lstrip().startswith("[")), len(lines))
+    place = list(place)
+    if place and len(place) > 1 or (place and _header(lines, place[0], 0) is not None):
+        table = str(place.pop(0))
+        nth = place.pop(0) if place and isinstance(place[0], int) else 0
+        found = _header(lines, table, nth)
+        if found is not None:
+            begin = found
+            end = next((i for i in range(begin + 1, len(lines)) if lines[i].lstrip().startswith("[")), len(lines))
+        else:  # written inline: table = {…}
+            place.insert(0, table)
+    for key in place:
+        if isinstance(key, str):
+            for i in range(begin, end):
+                if re.match(r"\s*[\"']?%s[\"']?\s*=" % re.escape(key), lines[i]):
+                    return i + 1
+    return begin + 1
+
+
+def _header(lines, table, nth):
+    """Index of the nth header of `table`, written [table] or [[table]]."""
+    hits = [i for i, s in enumerate(lines) if re.match(r"\s*\[\[?\s*%s\s*\]" % re.escape(str(table)), s)]
+    return hits[nth] if nth < len(hits) else None

@@ -1,0 +1,1 @@
+"""The one model of the world around a board, shared by twin and simulation: common subset of CPython and MicroPython."""

@@ -70,17 +70,3 @@ def load(path):
             raise BenchError("%s:%d is not an event of a history" % (path, number)) from None
         events.append(event)
     return events
-
-
-def matches(pattern, event):
-    """True when every field of `pattern` is in `event` with that value, or with one of a list of values.
-
-    `src` may name the kind alone ("board") and then fits "board/b1" too.
-    """
-    for field, wanted in pattern.items():
-        got = event.get(field)
-        if field == "src" and isinstance(got, str) and got.partition("/")[0] == wanted:
-            continue
-        if got != wanted and not (isinstance(wanted, list) and got in wanted):
-            return False
-    return True

@@ -5,8 +5,8 @@ import textwrap
 import pytest
 
 from holdfast_bench.errors import BenchError
-from holdfast_bench.history import matches
 from holdfast_bench.scenario import compile_plan, find, library, load
+from holdfast_bench.world.timeline import fits
 
 FIXED_NAMES = ["ap_outage", "blackhole", "half_open", "refused", "broker_restart", "watchdog_hang", "power_cut"]
 
@@ -98,7 +98,7 @@ def test_repeated_faults_get_names_of_their_own(written):
     assert plan["actions"][4] == {"id": "ap_gone-2.end", "after": "ap_gone-2", "delay_ms": 1000, "do": "end", "of": "ap_gone-2"}
 
 
-@pytest.mark.parametrize("pattern, event, fits", [
+@pytest.mark.parametrize("pattern, event, expected", [
     ({"src": "board"}, {"src": "board/b1"}, True),
     ({"src": "board/b2"}, {"src": "board/b1"}, False),
     ({"src": "bo"}, {"src": "board/b1"}, False),
@@ -107,5 +107,5 @@ def test_repeated_faults_get_names_of_their_own(written):
     ({"cause": 3}, {}, False),
     ({}, {"src": "x"}, True),
 ])
-def test_patterns(pattern, event, fits):
-    assert matches(pattern, event) is fits
+def test_patterns(pattern, event, expected):
+    assert fits(pattern, event) is expected

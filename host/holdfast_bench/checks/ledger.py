@@ -25,11 +25,11 @@ class Message:
     n: int
     board: str | None = None
     accepted_at: int | None = None  # None: never announced
-    not_before: int = 0  # when its life began
     received_at: list = field(default_factory=list)
     acked_at: int | None = None  # as the firmware says; evidence only
     dropped_at: int | None = None
     drop_why: str | None = None
+    memory_lost: bool = False  # what it lay in was cleared by a reset, before the broker had acknowledged it
 
     @property
     def key(self):
@@ -154,5 +154,10 @@ class _Fold:
             raise ValueError("life %s claims %d messages: no application of ours sends so many" % (life, known[-1]))
         for n in range(first, known[-1] + 1):
             m = its.messages.get(n) or Message(life, n, its.board)
-            m.received_at, m.not_before = received.get(n, []), its.born_at or 0
+            m.received_at = received.get(n, [])
+            m.memory_lost = m.acked_at is None and self._lost_rtc_after(
+                its.board, m.accepted_at if m.accepted_at is not None else its.born_at or 0)
             self.ledger.messages.append(m)
+
+    def _lost_rtc_after(self, board, t):
+        return any(at >= t for at in self.ledger.rtc_lost_at.get(board, []))

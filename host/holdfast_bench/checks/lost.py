@@ -16,8 +16,8 @@ def lost(case):
     delivered = [m for m in ledger.messages if m.received_at]
     dropped = [m for m in ledger.messages if not m.received_at and m.dropped_at is not None]
     missing = [m for m in ledger.messages if not m.received_at and m.dropped_at is None]
-    beyond = [m for m in missing if _memory_was_lost(m, ledger)]
-    gone = [m for m in missing if m not in beyond] if beyond else missing
+    beyond = [m for m in missing if m.memory_lost]
+    gone = [m for m in missing if not m.memory_lost]
     numbers = {"accepted": len(ledger.messages), "delivered": len(delivered), "beyond_promise": len(beyond),
                "reported_dropped": max(ledger.drops_reported, len(dropped)), "lost": len(gone)}
     findings = []
@@ -32,14 +32,6 @@ def lost(case):
     elif not ledger.messages:
         findings.append(found("lost", UNKNOWN, "no message was accepted in this run, so nothing is shown"))
     return Outcome(numbers, findings)
-
-
-def _memory_was_lost(message, ledger):
-    """A reset that clears RTC memory came after the message was handed over, and the broker had not acknowledged it."""
-    if message.acked_at is not None:
-        return False
-    after = message.accepted_at if message.accepted_at is not None else message.not_before
-    return any(t >= after for t in ledger.rtc_lost_at.get(message.board, []))
 
 
 def _names(messages):

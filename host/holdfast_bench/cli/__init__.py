@@ -1,0 +1,24 @@
+"""The command `holdfast`: one file per command; this one only puts them together.
+
+Exit status: 0 every verdict good (or done), 1 a verdict bad, 2 unknown or could not run.
+"""
+
+import typer
+
+from . import boards, deploy, doctor, flash, run, scenarios, twin
+
+app = typer.Typer(
+    name="holdfast", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
+    help="Keeps an ESP32's data flowing when the Wi-Fi does not, and proves it: on virtual boards, in simulation and on real ones.",
+    epilog="Start here: [bold]holdfast doctor[/], then [bold]holdfast run ap_outage --board twin[/].")
+
+for command in (run, scenarios, boards, doctor, twin, deploy, flash):
+    command.register(app)
+
+
+def main():
+    app()
+
+
+if __name__ == "__main__":
+    main()

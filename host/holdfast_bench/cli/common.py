@@ -1,0 +1,56 @@
+"""What every command shares: how errors are told, tables shown, and machine-readable output written."""
+
+import functools
+import json
+import sys
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ..errors import BenchError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+JSON_HELP = "Write the result as JSON to this file (- for standard output)."
+
+
+def told(command):
+    """Tells what stands in the way in one line and ends with status 2; Ctrl-C is no traceback either."""
+    @functools.wraps(command)
+    def run(*args, **kwargs):
+        try:
+            return command(*args, **kwargs)
+        except BenchError as e:
+            err.print("[red]holdfast:[/] ", end="")
+            err.print(str(e), markup=False, soft_wrap=True)
+        except KeyboardInterrupt:
+            err.print("\n[yellow]interrupted[/]")
+        raise typer.Exit(2)
+    return run
+
+
+def write_json(value, file):
+    """JSON to `file`, complete or not at all; `-` is standard output. Nothing when file is None. Raises BenchError."""
+    if file is None:
+        return
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    if str(file) == "-":
+        sys.stdout.write(text)
+        return
+    path = Path(file)
+    partial = path.with_name(path.name + ".part")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as e:
+        raise BenchError("cannot write %s: %s" % (path, e.strerror)) from None
+
+
+def table(*columns, title=None):
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made

@@ -1,0 +1,28 @@
+"""`holdfast doctor`: what is installed, seen and possible here."""
+
+from typing import Annotated, Optional
+
+import typer
+
+from .. import doctor as examination
+from .common import JSON_HELP, out, table, told, write_json
+
+_MARK = {examination.OK: "[green]✓[/]", examination.MISSING: "[red]✗[/]", examination.NOTE: "[yellow]·[/]"}
+
+
+def register(app):
+    app.command("doctor", epilog="Example: [bold]holdfast doctor[/]. Status 2 when something is missing that a twin or a plugged-in board needs.")(doctor)
+
+
+@told
+def doctor(json_file: Annotated[Optional[str], typer.Option("--json", metavar="FILE", help=JSON_HELP)] = None):
+    """Look at this machine: interpreters, tools, brokers, rights, boards, secrets – and what to do about what is missing."""
+    found = examination.checks()
+    write_json([{"topic": c.topic, "state": c.state, "what": c.what, "remedy": c.remedy} for c in found], json_file)
+    if json_file != "-":
+        rows = table("", "", "", "")
+        for c in found:
+            rows.add_row(_MARK[c.state], c.topic, c.what, c.remedy and "→ " + c.remedy)
+        out.print(rows)
+    if any(c.state == examination.MISSING for c in found):
+        raise typer.Exit(2)

@@ -1,0 +1,150 @@
+"""What the page draws: lanes and log, worked out from the history. Pure; the page's script only draws."""
+
+from ..checks.ledger import fold
+
+# Events that come many times a second: they are drawn as lanes; the log shows them on request.
+FREQUENT = ("accept", "sent", "ack", "recv")
+
+
+def view_model(result, plan):
+    """Everything the page needs, JSON-able, times in ms since the run began."""
+    events = result.events
+    end = max((e["t"] for e in events), default=0)
+    ledger = fold(events)
+    boards = plan.get("boards") or sorted({e["src"].partition("/")[2] for e in events if e["src"].startswith("board/")})
+    return {
+        "end": end, "cut": ledger.cut_at, "ready": next((e["t"] for e in events if _is(e, "bench", "expect") and e.get("id") == "ready"), None),
+        "faults": _faults(events, plan, end), "expects": [{"t": e["t"], "ok": e["ok"], "what": e["what"]} for e in events if _is(e, "bench", "expect")],
+        "boards": [{"name": b, "states": _states(events, b, end), "marks": _marks(events, b), "lives": _lives(events, b),
+                    "queue": _queue(ledger, b), "messages": _messages(ledger, b)} for b in boards],
+        "log": [{"t": e["t"], "src": e["src"], "ev": e["ev"], "text": _text(e), "level": _level(e)} for e in events],
+    }
+
+
+def _is(e, kind, ev):
+    return e["ev"] == ev and e["src"].partition("/")[0] == kind
+
+
+def _of(e, kind, board):
+    return e["src"] == "%s/%s" % (kind, board)
+
+
+def _faults(events, plan, end):
+    momentary = {a["id"]: a.get("momentary", False) for a in plan.get("actions", [])}
+    found = {}
+    for e in events:
+        if _is(e, "bench", "fault"):
+            found[e["id"]] = {"id": e["id"], "fault": e["fault"], "t0": e["t"], "t1": e["t"] if momentary.get(e["id"]) else end,
+                              "momentary": momentary.get(e["id"], False), "boards": e.get("boards", []), "effect": None}
+        elif _is(e, "bench", "effect") and e["id"] in found:
+            found[e["id"]]["effect"] = e.get("how") if e["ok"] else "did not take effect: " + e.get("why", "")
+        elif _is(e, "bench", "end") and e["of"] in found:
+            found[e["of"]]["t1"] = e["t"]
+    return list(found.values())
+
+
+def _states(events, board, end):
+    """Segments of one state each. Between a reset and the first report of the next life the board says nothing: "reset"."""
+    segments, state, why, since = [], None, "", None
+
+    def close(t):
+        if state is not None and t > since:
+            segments.append({"t0": since, "t1": t, "state": state, "why": why})
+
+    for e in events:
+        if _of(e, "chip", board) and e["ev"] in ("bite", "reset") or (_of(e, "chip", board) and e["ev"] == "power" and not e.get("on")):
+            close(e["t"])
+            state, why, since = "reset", "", e["t"]
+        elif _of(e, "board", board) and e["ev"] == "state":
+            if state is None:
+                state, since = e["old"], e["t"]
+            close(e["t"])
+            state, why, since = e["new"], e.get("why", ""), e["t"]
+        elif _of(e, "board", board) and e["ev"] == "boot":
+            close(e["t"])
+            state, why, since = "down", "started", e["t"]
+    close(end)
+    return segments
+
+
+def _marks(events, board):
+    """Instants of note: bites and resets, with what led to them."""
+    marks = []
+    for e in events:
+        if _of(e, "chip", board) and e["ev"] == "bite":
+            marks.append({"t": e["t"], "kind": "bite", "text": "the watchdog bites"})
+        elif _of(e, "chip", board) and e["ev"] == "reset":
+            marks.append({"t": e["t"], "kind": "reset", "text": "reset: %s" % e.get("cause")})
+        elif _of(e, "board", board) and e["ev"] == "drop":
+            marks.append({"t": e["t"], "kind": "drop", "text": "%d dropped: %s" % (e["n"], e.get("why"))})
+    return marks
+
+
+def _lives(events, board):
+    return [{"t": e["t"], "life": e.get("life"), "cause": e.get("cause"), "queued": e.get("queued")} for e in events
+            if _of(e, "board", board) and e["ev"] == "boot"]
+
+
+def _queue(ledger, board):
+    """Steps of how many messages were handed over and had not arrived: [[t, depth], …]."""
+    changes = []
+    for m in ledger.messages:
+        if m.board != board or m.accepted_at is None:
+            continue
+        changes.append((m.accepted_at, 1))
+        gone = [t for t in (m.received_at[0] if m.received_at else None, m.dropped_at) if t is not None]
+        if gone:
+            changes.append((max(m.accepted_at, min(gone)), -1))
+    steps, depth = [], 0
+    for t, change in sorted(changes):
+        depth += change
+        if steps and steps[-1][0] == t:
+            steps[-1][1] = depth
+        else:
+            steps.append([t, depth])
+    return steps
+
+
+def _messages(ledger, board):
+    """[handed over, arrived or null, name, "" | "lost" | "dropped" | "beyond" | "dup"] of every message."""
+    rows = []
+    for m in ledger.messages:
+        if m.board != board:
+            continue
+        arrived = m.received_at[0] if m.received_at else None
+        kind = ("dup" if len(m.received_at) > 1 else "") if m.received_at else \
+            "dropped" if m.dropped_at is not None else "beyond" if m.memory_lost else "lost"
+        handed = m.accepted_at if m.accepted_at is not None else arrived
+        rows.append([handed, arrived if arrived is None or handed is None else max(arrived, handed), m.key, kind])
+    return _placed(rows)
+
+
+def _placed(rows):
+    """A message that was never announced and never came has no time of its own: it is drawn at its predecessor's."""
+    last = 0
+    for row in rows:
+        if row[0] is None:
+            row[0] = last
+        last = row[0]
+    return rows
+
+
+_HIDDEN = ("t", "src", "ev", "ticks")
+
+
+def _text(e):
+    if e["ev"] == "text":
+        return e["text"]
+    if _is(e, "bench", "expect"):
+        return "%s: %s" % (e["what"], "seen" if e["ok"] else "NOT seen within %.0f s; last seen: %s" % (e["within_ms"] / 1000, e.get("last") or "nothing"))
+    return " ".join("%s=%s" % (k, v) for k, v in e.items() if k not in _HIDDEN)
+
+
+def _level(e):
+    if e["ev"] in FREQUENT:
+        return "frequent"
+    if e.get("ok") is False or e["ev"] in ("bite", "drop", "stopped", "starve", "port_lost") or e.get("sev") in ("ERROR", "FATAL"):
+        return "bad"
+    if e["src"] == "bench" or e["src"].startswith("chip/"):
+        return "note"
+    return "text" if e["ev"] == "text" else "plain"

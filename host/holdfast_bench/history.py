@@ -26,6 +26,12 @@ class History:
         self._began = clock()
         self._changed = threading.Condition()
 
+    def begin(self):
+        """The run begins now: what set-up left behind is forgotten, and time counts from here."""
+        with self._changed:
+            self.events.clear()
+            self._began = self._clock()
+
     def now_ms(self):
         return int((self._clock() - self._began) * 1000)
 

@@ -4,7 +4,7 @@ import random
 
 PLAN = {
     "scenario": "main_job", "seed": 7, "title": "Wi-Fi away, watchdog bite in the middle, broker restart: not one message is lost",
-    "boards": ["b1"], "sample_ms": 200, "bounds": {"watchdog_bites": {"min": 1, "max": 1}},
+    "boards": ["b1"], "deadline_ms": 180_000, "expected_ms": 60_000, "sample_ms": 200, "bounds": {"watchdog_bites": {"min": 1, "max": 1}},
     "actions": [
         {"id": "outage", "do": "fault", "boards": ["b1"], "momentary": False, "resets": False},
         {"id": "hang", "do": "fault", "boards": ["b1"], "momentary": True, "resets": True},

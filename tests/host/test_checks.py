@@ -254,6 +254,10 @@ def test_scenario_bounds_on_numbers(limits, verdict):
     assert Story().accept(1).recv(1).drained().judge(bounds={"watchdog_bites": limits}).verdict == verdict
 
 
+def test_a_minimum_not_reached_in_a_run_cut_short_is_unknown():
+    assert Story().accept(1).recv(1).bench("stopped", why="interrupted").judge(bounds={"watchdog_bites": {"min": 1}}).verdict == "unknown"
+
+
 def test_bound_on_something_that_did_not_happen_is_bad():
     assert Story().accept(1).recv(1).drained().judge(bounds={"detect_ms": {"max": 5000}}).verdict == "bad"
 

@@ -56,6 +56,9 @@ class Rig:
         self.history, self.log, self.effective = history, [], True
         self.wifi, self.boards = {"b1": Wifi(self)}, {"b1": self}
 
+    def switch_on(self):
+        pass
+
     def did(self, what):
         self.log.append((self.history.now_ms(), what))
 

@@ -23,7 +23,7 @@ def judge(events, plan, board=""):
                 continue
             numbers.update(outcome.numbers)
             findings += outcome.findings
-        findings += bounds(numbers, plan.get("bounds", {}))
+        findings += bounds(numbers, plan.get("bounds", {}), complete=case.ledger.drained is not None)
         lost_ids = [key for f in findings if f.law == "lost" and f.verdict == "bad" for key in f.ids]
     return Result(plan["scenario"], board, plan["seed"], merge(f.verdict for f in findings), numbers, lost_ids, findings, events)
 

@@ -29,10 +29,13 @@ class Executor:
         self._note("start", boards=self.plan["boards"], seed=self.plan["seed"])
         deadline_ms = self._history.now_ms() + self.plan["deadline_ms"]
         try:
+            self._rig.switch_on()
             self._trouble(deadline_ms)
             self._heal()
             self._drain(deadline_ms)
         except _Stopped as e:
+            self._note("stopped", why=str(e))
+        except BenchError as e:
             self._note("stopped", why=str(e))
         except KeyboardInterrupt:
             self._note("stopped", why="interrupted")

@@ -28,7 +28,7 @@ def compile_plan(scenario, name, seed):
     _check_anchors(actions)
     return {
         "scenario": name, "seed": seed, "title": scenario.title, "boards": boards, "config": scenario.config,
-        "deadline_ms": _ms(scenario.deadline_s), "drain_ms": _ms(scenario.drain.within_s), "actions": actions,
+        "expected_ms": _expected_ms(actions), "deadline_ms": _ms(scenario.deadline_s), "drain_ms": _ms(scenario.drain.within_s), "actions": actions,
         "bounds": {k: v.model_dump(exclude_none=True) for k, v in scenario.verdict.items()},
     }
 
@@ -89,6 +89,17 @@ def _check_anchors(actions):
                                  % (seen[-1], at, ", ".join(sorted(after))))
             seen.append(at)
             at = after[at]
+
+
+_START_MS, _DRAIN_MS = 5000, 3000  # what these take when all is well
+
+
+def _expected_ms(actions):
+    """About how long the run takes when every expectation is met at once; for progress bars only."""
+    at = {START: _START_MS}
+    for _ in actions:  # an action may stand before the one it comes after
+        at.update((a["id"], at[a["after"]] + a["delay_ms"]) for a in actions if a["after"] in at)
+    return max(at.values()) + _DRAIN_MS
 
 
 def _ms(seconds):

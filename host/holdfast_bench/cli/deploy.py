@@ -1,0 +1,64 @@
+"""`holdfast deploy`: the firmware and its configuration onto a board, with mpremote underneath."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal, Optional
+
+import typer
+
+from .. import deploy as deploying
+from ..boards import find
+from ..boards.ports import choose
+from ..deploy import bundle
+from ..errors import BenchError
+from .common import out, told
+
+
+def register(app):
+    app.command("deploy", epilog="Examples: [bold]holdfast deploy --board esp32-devkitc --port /dev/ttyUSB0[/]; "
+                "[bold]holdfast deploy --board twin --port /tmp/twin1[/] (a port that [bold]holdfast twin[/] printed)")(deploy)
+
+
+@told
+def deploy(
+    board: Annotated[str, typer.Option(help="A name in boards/, or twin.")],
+    port: Annotated[Optional[str], typer.Option(help="The board's port; not needed when only one such board is plugged in.")] = None,
+    secrets: Annotated[Optional[Path], typer.Option(help="The secrets file; otherwise secrets.json in the checkout.")] = None,
+    setting: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A setting over the example's, such as --set id=kitchen; several times.")] = None,
+    via: Annotated[Literal["mpremote"], typer.Option(help="The tool underneath.")] = "mpremote",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+):
+    """Deploy the firmware: only what has changed travels, and the board starts with it."""
+    if board == "sim":
+        raise BenchError("the simulation takes the firmware from the checkout: there is nothing to deploy")
+    if board == "twin":
+        if port is None:
+            raise BenchError("which twin? Start one with `holdfast twin` and give the port it prints with --port")
+        at, baud = port, 115200
+    else:
+        found = find(board)
+        at, baud = choose(board, found, port), found.baud
+    config = bundle.make_config(bundle.read_secrets(secrets), _settings(setting or []))
+    say = (lambda text: None) if quiet else (lambda text: out.print("  " + text, markup=False))
+    done = deploying.deploy(at, board, config, baud=baud, say=say)
+    if not quiet:
+        out.print("[green]deployed[/] to %s (MicroPython %s): %d files sent, %d were there already" % (at, done.version, len(done.sent), done.kept))
+
+
+def _settings(given):
+    """{"a": {"b": value}} of ["a.b=value"]; values are JSON, and text where they are no JSON. Raises BenchError."""
+    settings = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise BenchError("--set takes NAME=VALUE, not %r" % text)
+        try:
+            value = json.loads(value)
+        except ValueError:
+            pass
+        table = settings
+        *outer, last = name.split(".")
+        for part in outer:
+            table = table.setdefault(part, {})
+        table[last] = value
+    return settings

@@ -1,0 +1,136 @@
+"""What the live view shows, worked out event by event from the history. Pure; the ledger, not this, is the judge."""
+
+from ..checks.ledger import numbered
+
+LAST_EVENTS = 8
+# Worth a line when there is no terminal, and in the list of last events.
+TELLING = ("state", "boot", "bite", "reset", "fault", "effect", "end", "expect", "drained", "stopped", "drop", "starve", "err", "port_lost", "port_back", "step")
+
+
+class BoardTally:
+    def __init__(self):
+        self.state, self.why, self.since = "–", "", 0
+        self.accepted = self.sent = self.acknowledged = self.arrived = self.dropped = self.resets = self.bites = 0
+
+    @property
+    def waiting(self):
+        """Handed over, not acknowledged and not given up."""
+        return max(0, self.accepted - max(self.acknowledged, self.arrived) - self.dropped)
+
+
+class Tally:
+    def __init__(self, boards):
+        self.boards = {name: BoardTally() for name in boards}
+        self.faults = {}  # id → (name, since), under way
+        self.expected = {True: 0, False: 0}  # met, missed
+        self.phase = "starting"
+        self.last = []
+        self.now = 0
+        self._seen, self._lives = set(), {}
+        self._momentary = set()
+
+    def take(self, e):
+        """Counts one event. Returns the line to tell people, or None when it is one of many."""
+        kind, _, name = e["src"].partition("/")
+        self.now = e["t"]
+        board = self.boards.get(name)
+        handler = getattr(self, "_%s_%s" % (kind, e["ev"]), None)
+        if handler and (board or kind in ("bench", "broker")):
+            handler(board, e)
+        if e["ev"] not in TELLING:
+            return None
+        line = (e["t"], name if len(self.boards) > 1 and name else kind, in_words(e))
+        self.last = [*self.last, line][-LAST_EVENTS:]
+        return line
+
+    def _board_state(self, board, e):
+        board.state, board.why, board.since = e["new"], e.get("why", ""), e["t"]
+
+    def _board_boot(self, board, e):
+        board.state, board.why, board.since = "down", "started", e["t"]
+        if e.get("life"):
+            self._lives[e["life"]] = board
+
+    def _board_accept(self, board, e):
+        board.accepted += 1
+        self._lives[e["life"]] = board
+
+    def _board_sent(self, board, e):
+        board.sent += not e.get("dup")
+
+    def _board_ack(self, board, e):
+        board.acknowledged += 1
+
+    def _board_drop(self, board, e):
+        board.dropped += e["n"]
+
+    def _chip_reset(self, board, e):
+        board.resets += 1
+        board.state, board.why, board.since = "reset", e.get("cause", ""), e["t"]
+
+    def _chip_bite(self, board, e):
+        board.bites += 1
+
+    def _broker_recv(self, _, e):
+        found = numbered(e.get("payload", ""))
+        if found and found not in self._seen:
+            self._seen.add(found)
+            board = self._lives.get(found[0]) or self.boards.get(e.get("board"))
+            if board:
+                board.arrived += 1
+
+    def _bench_start(self, _, e):
+        self.phase = "waiting for the first message"
+
+    def _bench_step(self, _, e):
+        self.phase = e["what"]
+
+    def _bench_fault(self, _, e):
+        self.faults[e["id"]] = (e["fault"], e["t"])
+
+    def _bench_effect(self, _, e):
+        pass
+
+    def _bench_end(self, _, e):
+        self.faults.pop(e["of"], None)
+
+    def _bench_expect(self, _, e):
+        self.expected[e["ok"]] += 1
+        if e.get("id") == "ready":
+            self.phase = "trouble"
+
+    def _bench_cut(self, _, e):
+        self.phase, self.faults = "healed; draining", {}
+
+    def _bench_drained(self, _, e):
+        self.phase = "done"
+
+
+def in_words(e):
+    """One event as people say it."""
+    ev = e["ev"]
+    if ev == "state":
+        return "%s → %s%s" % (e["old"], e["new"], " (%s)" % e["why"] if e.get("why") else "")
+    if ev == "boot":
+        return "started, reset cause %s, %s messages in memory" % (e.get("cause"), e.get("queued", "?"))
+    if ev == "bite":
+        return "the watchdog bites"
+    if ev == "reset":
+        return "reset (%s)" % e.get("cause")
+    if ev == "fault":
+        return "fault %s%s" % (e["id"], "" if e["id"] == e["fault"] else ": " + e["fault"])
+    if ev == "effect":
+        return "%s: %s" % (e["id"], e["how"] if e["ok"] else "did NOT take effect: " + e.get("why", ""))
+    if ev == "end":
+        return "%s is over" % e["of"]
+    if ev == "expect":
+        return "%s %s" % ("seen:" if e["ok"] else "NOT SEEN in time:", e["what"])
+    if ev == "drained":
+        return "everything is in" if e["ok"] else "not drained: " + e["missing"]
+    if ev == "stopped":
+        return "stopped: " + e["why"]
+    if ev == "drop":
+        return "%d dropped (%s)" % (e["n"], e.get("why"))
+    if ev == "step":
+        return e["what"]
+    return " ".join([ev, *("%s=%s" % (k, v) for k, v in e.items() if k not in ("t", "src", "ev", "ticks"))])

@@ -1,0 +1,14 @@
+"""What the user chose for a run, beyond scenario, board and seed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+
+@dataclass(frozen=True)
+class Options:
+    broker: str | None = None  # "mosquitto", "builtin", "external"; None: the best there is for the place
+    ports: tuple = ()  # of real boards, in the order of the scenario's boards
+    firmware: Path | None = None  # another folder than firmware/
+    secrets: Path | None = None
+    say: Callable[[str], None] = lambda text: None  # one line about what set-up is doing

@@ -1,0 +1,49 @@
+"""Runs one plan at one place and judges it: set-up, live view, execution, verdict. What was started is always ended."""
+
+import contextlib
+
+from ..checks import judge
+from ..errors import BenchError
+from ..history import History
+from ..live import watching
+from ..scenario.executor import Executor
+
+
+def run_plan(plan, board, options, console=None):
+    """(result, interrupted) of `plan` on `board` ("sim", "twin" or a board file's name). `console`: for the live view.
+
+    Raises BenchError when the run could not begin. An interrupt ends the run, heals and tidies up; what was seen until
+    then is judged, and is unknown at best.
+    """
+    if board == "sim":
+        return _simulated(plan, options, console), False
+    interrupted = False
+    with contextlib.ExitStack() as stack:
+        history = History()
+        rig = _place(board)(plan, history, options, stack)
+        rig.check(plan)
+        history.begin()
+        with watching(history, plan, board, console, quiet=console is None):
+            try:
+                Executor(plan, rig, history).run()
+            except KeyboardInterrupt:
+                interrupted = True
+        events = list(history.events)
+    return judge(events, plan, board), interrupted
+
+
+def _place(board):
+    if board == "twin":
+        from .twin import rig
+        return rig
+    from .hil import rig_of
+    return rig_of(board)
+
+
+def _simulated(plan, options, console):
+    try:
+        from ..sim import run
+    except ImportError:
+        raise BenchError("this version has no simulation yet: use --board twin") from None
+    history = run(plan)
+    return judge(history, plan, "sim")

@@ -188,13 +188,11 @@ class SerialBoard:
         self.command({"cmd": "reset", "kind": "hard"})
         self.wait_for({"ev": "boot"}, REBOOT_LIMIT_MS, "the restart", start)
 
-    def pulse_rts(self, seconds=0.2):
-        """EN low through the USB bridge: the chip takes it for power-on. Raises Cannot without such a bridge."""
+    def hold_in_reset(self, on):
+        """EN low, or high again, through the USB bridge; the chip takes it for power-on. Raises Cannot without such a bridge."""
         try:
             self._serial.dtr = False
-            self._serial.rts = True
-            time.sleep(seconds)
-            self._serial.rts = False
+            self._serial.rts = on
         except (OSError, serial.SerialException, AttributeError) as e:
             raise Cannot("%s: this port has no reset line (%s)" % (self.port, e)) from None
 

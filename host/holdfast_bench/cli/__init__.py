@@ -18,7 +18,3 @@ for command in (run, scenarios, boards, doctor, twin, deploy, flash):
 
 def main():
     app()
-
-
-if __name__ == "__main__":
-    main()

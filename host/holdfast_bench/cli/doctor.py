@@ -5,7 +5,7 @@ from typing import Annotated, Optional
 import typer
 
 from .. import doctor as examination
-from .common import JSON_HELP, out, table, told, write_json
+from .common import JSON_HELP, out, told, write_json
 
 _MARK = {examination.OK: "[green]✓[/]", examination.MISSING: "[red]✗[/]", examination.NOTE: "[yellow]·[/]"}
 
@@ -20,9 +20,11 @@ def doctor(json_file: Annotated[Optional[str], typer.Option("--json", metavar="F
     found = examination.checks()
     write_json([{"topic": c.topic, "state": c.state, "what": c.what, "remedy": c.remedy} for c in found], json_file)
     if json_file != "-":
-        rows = table("", "", "", "")
+        wide = max(len(c.topic) for c in found)
         for c in found:
-            rows.add_row(_MARK[c.state], c.topic, c.what, c.remedy and "→ " + c.remedy)
-        out.print(rows)
+            out.print("%s %-*s  " % (_MARK[c.state], wide, c.topic), end="")
+            out.print(c.what, markup=False, soft_wrap=True)
+            if c.remedy:
+                out.print("%s→ %s" % (" " * (wide + 4), c.remedy), style="bold", markup=False, soft_wrap=True)
     if any(c.state == examination.MISSING for c in found):
         raise typer.Exit(2)

@@ -11,6 +11,7 @@ import struct
 import threading
 import time
 
+from ..errors import BenchError
 from ..world.broker import Broker, Silent
 
 HOST = "127.0.0.1"
@@ -18,7 +19,7 @@ CALL_LIMIT_S = 10
 ACCEPT_BACKLOG = 512
 
 
-class BrokerError(Exception):
+class BrokerError(BenchError):
     """The broker could not do what was asked; the text says what to do."""
 
 

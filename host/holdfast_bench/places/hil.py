@@ -1,0 +1,64 @@
+"""Real boards: serial ports, drivers named in the board files, and a broker that the board can reach."""
+
+from ..boards import find
+from ..boards.ports import choose
+from ..boards.serial import SerialBoard
+from ..deploy import bundle
+from ..drivers.command import Switch
+from ..drivers.power_rts import RtsPower
+from ..drivers.wifi_ask import AskWifi
+from ..errors import BenchError
+from ..rig import Rig
+from ..witness import Witness
+from .brokers import start_broker
+
+
+def rig_of(name):
+    """The function that builds the rig of board `name`. Raises BenchError when there is no such board file."""
+    board = find(name)
+    return lambda plan, history, options, stack: _rig(name, board, plan, history, options, stack)
+
+
+def _rig(name, board, plan, history, options, stack):
+    if len(plan["boards"]) > 1:
+        raise BenchError("this scenario needs %d boards at once; so far that works on twins only" % len(plan["boards"]))
+    own = plan["boards"][0]
+    port = choose(name, board, options.ports[0] if options.ports else None)
+    secrets = bundle.read_secrets(options.secrets)
+    rig = Rig()
+    login = secrets["brokers"][0]
+    if board.broker.driver == "external" or options.broker == "external":
+        address = login["host"], login.get("port", 1883)
+    else:
+        users = {login["user"]: login["password"]} if login.get("user") else None
+        options.say("starting the broker")
+        rig.broker = start_broker(options.broker or board.broker.driver, stack, board.broker.listen, board.broker.port, users)
+        address = rig.broker.address
+    options.say("watching the broker at %s:%d" % address)
+    witness = Witness(*address, history, "#", login.get("user"), login.get("password"), board_of=lambda topic: own)
+    stack.callback(witness.stop)
+    witness.start()
+    serial = SerialBoard(own, port, history, board.baud)
+    stack.callback(serial.close)
+    serial.open()
+    rig.boards[own] = serial
+    _switches(rig, own, board, serial, history, options)
+
+    def switch_on():
+        serial.reset()
+        serial.command({"cmd": "verbose", "on": True})
+
+    rig.switch_on = switch_on
+    return rig
+
+
+def _switches(rig, own, board, serial, history, options):
+    if board.wifi.driver == "command":
+        rig.wifi[own] = Switch("Wi-Fi", board.wifi.off, board.wifi.on, board.wifi.check)
+    else:
+        rig.wifi[own] = AskWifi(own, history, options.say)
+    if board.power.driver == "command":
+        rig.power[own] = Switch("power", board.power.off, board.power.on)
+    elif board.power.driver == "rts":
+        rig.power[own] = RtsPower(serial)
+

@@ -1,1 +1,5 @@
-"""The one model of the world around a board, shared by twin and simulation: common subset of CPython and MicroPython."""
+"""The model of the world around a chip: time, air, access points, DHCP, DNS, power and the memories that outlive a reset.
+
+Common subset of CPython and MicroPython: relative imports, no dataclasses, no set or dict iteration. May import: nothing
+outside this folder but heapq and binascii.
+"""

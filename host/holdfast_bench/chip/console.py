@@ -1,0 +1,154 @@
+"""The REPL's UART: 115200 baud out of a FIFO of 128 bytes, a receive ring of 260 bytes that drops what does not fit.
+
+print, sys.stdin and sys.stdout all end here. What is sent goes to `send(bytes)`, given by whoever runs the chip; what
+arrives comes in by feed(). Knows nothing of the REPL's protocol.
+"""
+
+import io
+import sys as _host
+
+from . import sched
+from .errno import errorcode
+from .soc import chip
+
+FIFO = 128
+RING = 259               # 260 bytes, one is never used
+BAUD = 115200
+
+_MP_STREAM_POLL = 3
+_POLLIN, _POLLOUT = 1, 4
+_kernel = chip.kernel
+
+
+class Console:
+    """One serial line. `dropped` counts received bytes that found the ring full."""
+
+    def __init__(self, send, baud=BAUD):
+        self.send = send
+        self.byte_us = 10000000 // baud
+        self.interrupt_char = -1
+        self.dropped = 0
+        self.hide = ""                  # folder of the frozen packages: their names in tracebacks have none
+        self._ring = bytearray()
+        self._backlog_us = 0            # what the transmitter still has to shift out
+        self._at_ms, self._at_us = _kernel.now_ms, _kernel.us
+        chip.enders.append(self._end)
+
+    def _end(self, kind):
+        if kind != "soft":
+            self._ring = bytearray()
+            self._backlog_us = 0
+
+    # --- out ---------------------------------------------------------------------------------------------------------
+
+    def tx(self, data):
+        """Send bytes; blocks for what does not fit into the FIFO, without running callbacks."""
+        _kernel.spend_us(2)
+        passed_ms = _kernel.now_ms - self._at_ms
+        left = self._backlog_us - (passed_ms * 1000 + _kernel.us - self._at_us) if passed_ms < 1000 else 0
+        left = max(0, left) + len(data) * self.byte_us
+        self._at_ms, self._at_us, self._backlog_us = _kernel.now_ms, _kernel.us, left
+        self.send(data)
+        over = left - FIFO * self.byte_us
+        if over > 0:
+            _kernel.spend_us(over)
+
+    def text(self, s):
+        """Send text as the REPL's terminal expects it: LF becomes CR LF."""
+        self.tx((s.replace("\n", "\r\n") if "\n" in s else s).encode())
+
+    def print_exception(self, e):
+        """A traceback as the chip would print it: without the lines of the fakes."""
+        out = io.StringIO()
+        _host.print_exception(e, out)
+        lines = out.getvalue().replace(self.hide, "").split("\n") if self.hide else out.getvalue().split("\n")
+        text = "\n".join([line for line in lines if "holdfast_bench/" not in line])
+        if isinstance(e, OSError) and e.args and e.args[0] in errorcode and "[Errno " in text:
+            # The interpreter names the number as this machine's errno would.
+            text = text[:text.rfind("[Errno ")] + "[Errno %d] %s\n" % (e.args[0], errorcode[e.args[0]])
+        self.text(text)
+
+    # --- in ----------------------------------------------------------------------------------------------------------
+
+    def feed(self, data):
+        """Bytes have arrived on the line."""
+        for b in data:
+            if b == self.interrupt_char:
+                sched.interrupt()
+            elif len(self._ring) < RING:
+                self._ring.append(b)
+            else:
+                self.dropped += 1
+
+    def any(self):
+        return len(self._ring)
+
+    def get(self):
+        """The next byte; blocks until there is one, callbacks and Ctrl-C get through."""
+        while not self._ring:
+            sched.wait(None, self.any)
+        b = self._ring[0]
+        self._ring = self._ring[1:]
+        return b
+
+
+class StdIn(io.IOBase):
+    """sys.stdin (text: CR becomes LF) and sys.stdin.buffer. Reading blocks until all n bytes are there."""
+
+    wakes_main_task = True
+
+    def __init__(self, console, raw=False):
+        self._console = console
+        self._raw = raw
+        if not raw:
+            self.buffer = StdIn(console, True)
+
+    def readinto(self, buf, n=None):
+        n = len(buf) if n is None else n
+        for i in range(n):
+            b = self._console.get()
+            buf[i] = 10 if b == 13 and not self._raw else b
+        return n
+
+    def read(self, n=-1):
+        if n < 0:
+            raise OSError(22)     # no end of file on a UART: the port would wait for ever
+        buf = bytearray(n)
+        self.readinto(buf)
+        return bytes(buf) if self._raw else str(buf, "utf-8")
+
+    def readline(self, n=-1):
+        line = bytearray()
+        one = bytearray(1)
+        while len(line) != n:
+            self.readinto(one)
+            line.extend(one)
+            if one[0] == 10:
+                break
+        return bytes(line) if self._raw else str(line, "utf-8")
+
+    def ioctl(self, request, arg):
+        if request == _MP_STREAM_POLL:
+            _kernel.spend_us(1)
+            return ((_POLLIN if self._console.any() else 0) | _POLLOUT) & arg
+        return -1
+
+
+class StdOut(io.IOBase):
+    """sys.stdout, sys.stderr (text) and their buffer (raw)."""
+
+    wakes_main_task = True
+
+    def __init__(self, console, raw=False):
+        self._console = console
+        self._raw = raw
+        if not raw:
+            self.buffer = StdOut(console, True)
+
+    def write(self, buf):
+        data = buf.encode() if isinstance(buf, str) else bytes(buf)
+        self._console.tx(data if self._raw else data.replace(b"\n", b"\r\n"))
+        return len(buf)
+
+    def ioctl(self, request, arg):
+        return arg & _POLLOUT if request == _MP_STREAM_POLL else 0

@@ -1,0 +1,48 @@
+"""os, as on the ESP32: the interpreter's file functions on the chip's file system, the chip's name and its chance."""
+
+import os as _host
+from collections import namedtuple
+
+from . import sys as _sys
+from .soc import chip
+
+chdir = _host.chdir
+getcwd = _host.getcwd
+ilistdir = _host.ilistdir
+listdir = _host.listdir
+mkdir = _host.mkdir
+mount = _host.mount
+remove = _host.remove
+rename = _host.rename
+rmdir = _host.rmdir
+sep = "/"
+stat = _host.stat
+statvfs = _host.statvfs
+umount = _host.umount
+unlink = _host.unlink
+VfsFat = _host.VfsFat
+VfsLfs2 = _host.VfsLfs2
+
+
+def sync():
+    """Does nothing for littlefs."""
+
+
+def dupterm(stream, index=0):
+    """No second terminal is modelled; None is what the port returns when there was none."""
+
+
+def dupterm_notify(_):
+    pass
+
+
+def urandom(n):
+    """n bytes from the chip's stream of the run's seed."""
+    chip.kernel.spend_us(n)
+    return chip.rng.fill(n)
+
+
+def uname():
+    release = ".".join([str(n) for n in _sys.implementation.version[:3]])
+    return namedtuple("uname", ("sysname", "nodename", "release", "version", "machine"))(
+        "esp32", "esp32", release, "v%s on 2025-09-11" % release, "Generic ESP32 module with ESP32")

@@ -1,0 +1,64 @@
+"""What goes on while a call blocks: time passes, soft callbacks (Timer, micropython.schedule) run, Ctrl-C gets through.
+
+Every interruptible wait of the fakes ends here; the uninterruptible ones (DNS, scan, active) call the kernel directly.
+"""
+
+from .soc import chip
+
+DEPTH = 8     # the port's scheduler queue
+
+_kernel = chip.kernel
+_todo = []
+_state = [False, False]   # a callback is running, Ctrl-C was pressed
+_RUNNING, _INTERRUPT = 0, 1
+
+
+def schedule(fn, arg):
+    """Run fn(arg) soon, in the main program's context. Raises RuntimeError when the queue is full."""
+    if len(_todo) >= DEPTH:
+        raise RuntimeError("schedule queue full")
+    _todo.append((fn, arg))
+
+
+def interrupt():
+    """Ctrl-C: the main program gets a KeyboardInterrupt at its next wait."""
+    _state[_INTERRUPT] = True
+
+
+def run_pending():
+    """Run what is due, as the VM does between two instructions. Callbacks do not nest."""
+    if _state[_INTERRUPT]:
+        _state[_INTERRUPT] = False
+        raise KeyboardInterrupt
+    if _state[_RUNNING]:
+        return
+    _state[_RUNNING] = True
+    try:
+        while _todo:
+            fn, arg = _todo.pop(0)
+            try:
+                fn(arg)
+            except Exception as e:
+                chip.console.print_exception(e)
+    finally:
+        _state[_RUNNING] = False
+
+
+def wait(until_ms, ready=None):
+    """kernel.wait(until_ms, ready) in which callbacks run and Ctrl-C raises KeyboardInterrupt."""
+    while True:
+        if _state[_INTERRUPT] or (_todo and not _state[_RUNNING]):
+            run_pending()
+        hit = _kernel.wait(until_ms, lambda: _state[_INTERRUPT] or (_todo and not _state[_RUNNING]) or (ready is not None and ready()))
+        if not hit:
+            return False
+        if ready is not None and ready():
+            return True
+
+
+def _end(kind):
+    _todo.clear()
+    _state[_RUNNING] = _state[_INTERRUPT] = False
+
+
+chip.enders.append(_end)

@@ -1,0 +1,113 @@
+"""select.poll, as on the ESP32: objects are asked one by one, the waiting loop ticks every 10 ms.
+
+Sockets are noticed at a tick, as is the time-out; only what wakes the main task (the UART, a soft callback) is seen at once.
+"""
+
+import select as _host
+
+from . import sched
+from .soc import chip
+
+POLLIN = 1
+POLLOUT = 4
+POLLERR = 8
+POLLHUP = 16
+
+TICK_MS = 10
+_MP_STREAM_POLL = 3
+_kernel = chip.kernel
+
+
+class _Entry:
+    def __init__(self, obj, mask):
+        self.obj = obj
+        self.mask = mask
+        self.got = 0
+        ioctl = getattr(obj, "ioctl", None)
+        if ioctl is None:
+            # A native stream, such as a TLS socket: only the host's poll can ask it.
+            self._poller = _host.poll()
+            self._poller.register(obj, mask)
+            ioctl = self._ask_native
+        self.ioctl = ioctl
+
+    def _ask_native(self, _, mask):
+        self._poller.modify(self.obj, mask)
+        found = self._poller.poll(0)
+        return found[0][1] if found else 0
+
+
+class poll:
+    def __init__(self):
+        self._entries = []
+        self._tick = True     # what became ready is noticed at a tick only
+
+    def _find(self, obj):
+        for entry in self._entries:
+            if entry.obj is obj:
+                return entry
+        return None
+
+    def register(self, obj, eventmask=POLLIN | POLLOUT):
+        entry = self._find(obj)
+        if entry is None:
+            self._entries.append(_Entry(obj, eventmask))
+        else:
+            entry.mask = eventmask
+
+    def unregister(self, obj):
+        entry = self._find(obj)
+        if entry is not None:
+            self._entries.remove(entry)
+
+    def modify(self, obj, eventmask):
+        entry = self._find(obj)
+        if entry is None:
+            raise OSError(2)
+        entry.mask = eventmask
+
+    def _once(self):
+        n = 0
+        self._tick = True
+        for entry in self._entries:
+            entry.got = got = entry.ioctl(_MP_STREAM_POLL, entry.mask)
+            if got:
+                n += 1
+                if getattr(entry.obj, "wakes_main_task", False):
+                    self._tick = False
+        return n > 0
+
+    def _run(self, timeout_ms):
+        _kernel.spend_us(20)
+        start = _kernel.now_ms
+        if self._once() or timeout_ms == 0:
+            return
+        forever = timeout_ms is None or timeout_ms < 0
+        end = None if forever else start + timeout_ms + (-(start + timeout_ms - chip.boot_at_ms) % TICK_MS)
+        while not sched.wait(end, self._once):
+            if not forever:
+                return
+        if self._tick:
+            # Ready between two ticks: seen at the next one.
+            late = -(_kernel.now_ms - chip.boot_at_ms) % TICK_MS
+            if late:
+                sched.wait(_kernel.now_ms + late)
+                self._once()
+
+    def poll(self, timeout_ms=-1, flags=0):
+        self._run(timeout_ms)
+        return [(e.obj, e.got) for e in self._entries if e.got]
+
+    def ipoll(self, timeout_ms=-1, flags=0):
+        return iter(self.poll(timeout_ms, flags))
+
+
+def select(rlist, wlist, xlist, timeout=None):
+    p = poll()
+    for lst, mask in ((rlist, POLLIN), (wlist, POLLOUT), (xlist, POLLERR | POLLHUP)):
+        for obj in lst:
+            entry = p._find(obj)
+            p.register(obj, mask | (entry.mask if entry else 0))
+    ready = p.poll(-1 if timeout is None else int(timeout * 1000))
+    return ([o for o, ev in ready if ev & POLLIN], [o for o, ev in ready if ev & POLLOUT],
+            [o for o, ev in ready if ev & ~(POLLIN | POLLOUT)])

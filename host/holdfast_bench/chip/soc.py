@@ -1,0 +1,111 @@
+"""The one chip of this process: its world, its memories, the life it is living. The fakes import `chip` from here once
+boot.install() has made it.
+
+May use: world. Whoever starts the process (twin child, simulation, a test) gives it kernel, ether and TCP stack.
+"""
+
+from ..world.clock import Clock
+from ..world.dns import Resolver
+from ..world.kernel import ChipReset
+from ..world.nvs import Nvs
+from ..world.power import SOFT, reset_kind
+from ..world.rng import rng_for
+from ..world.rtcmem import RtcMemory
+from ..world.station import Station
+from ..world.wifi import Wifi
+
+chip = None
+
+
+class Chip:
+    """What exists once per chip. `ether` is the air around it, `stack` its TCP (see docs/architecture.md), `console` the
+    UART of the REPL; the memories may be replaced by ones that are kept in files before boot.install()."""
+
+    def __init__(self, kernel, ether, seed=0, mac=b"\x24\x0a\xc4\x00\x00\x01", ticks_start_ms=0):
+        self.kernel = kernel
+        self.ether = ether
+        self.seed = seed
+        self.mac = mac
+        self.rng = rng_for(seed, "chip")
+        self.wifi = Wifi(kernel, ether, rng_for(seed, "radio"), mac)
+        self.station = Station(self.wifi)
+        self.wifi.on_down = self._address_lost
+        self.name_servers = {}     # address -> dns.Server, as reached from this chip
+        self.resolver = Resolver(kernel, self._name_server)
+        self.stack = None
+        self.console = None
+        self.rtc = RtcMemory(kernel)
+        self.clock = Clock(kernel)
+        self.nvs = Nvs()
+        self.flash = None
+        self.ticks_start_ms = ticks_start_ms
+        self.boot_at_ms = kernel.now_ms
+        self.cause = 1
+        self.wake = 0
+        self.wdt_timeout_ms = 0
+        self.wdt_fed_at_ms = 0
+        self._wdt_event = None
+        self.enders = []           # functions (kind) of the fakes, called when a life ends ("soft" or a reset kind)
+
+    # --- lives -------------------------------------------------------------------------------------------------------
+
+    def reset(self, kind, why="", sleep_ms=0):
+        """End this life from inside it: raises ChipReset."""
+        self.kernel.halt(ChipReset(kind, why, sleep_ms))
+        self.kernel.check()
+
+    def begin(self, kind):
+        """The chip comes up after a reset of that kind: radio off, memories kept or lost as it says."""
+        how = reset_kind(kind)
+        self._end("reset")
+        self.kernel.revive()
+        self.wifi.reset()
+        self.station.reset()
+        self.resolver.reset()
+        if not how.keeps_rtc:
+            self.rtc.lose(self.rng)
+            self.clock.lose()
+            self.nvs.power_lost(self.rng)
+        self.cause, self.wake = how.cause, how.wake
+        self.boot_at_ms = self.kernel.now_ms
+        self.wdt_disarm()
+
+    def soft_reset(self):
+        """The VM starts again; radio, watchdog, clocks and RTC memory go on."""
+        self._end("soft")
+        self.cause = SOFT
+
+    def _end(self, kind):
+        for fn in self.enders:
+            fn(kind)
+
+    # --- watchdog: by kernel event; the twin's parent keeps one of its own by wall clock --------------------------------
+
+    def wdt_arm(self, timeout_ms):
+        self.wdt_timeout_ms = timeout_ms
+        self.wdt_feed()
+        self.kernel.cancel(self._wdt_event)
+        self._wdt_event = self.kernel.after(timeout_ms, self._wdt_look)
+
+    def wdt_feed(self):
+        self.wdt_fed_at_ms = self.kernel.now_ms
+
+    def wdt_disarm(self):
+        self.kernel.cancel(self._wdt_event)
+        self._wdt_event = None
+
+    def _wdt_look(self, _):
+        left_ms = self.wdt_fed_at_ms + self.wdt_timeout_ms - self.kernel.now_ms
+        if left_ms > 0:
+            self._wdt_event = self.kernel.after(left_ms, self._wdt_look)
+        else:
+            self.kernel.halt(ChipReset("task_wdt", "not fed for %d ms" % self.wdt_timeout_ms))
+
+    # --- network -----------------------------------------------------------------------------------------------------
+
+    def _address_lost(self):
+        if self.stack is not None:
+            self.stack.address_lost()
+
+    def _name_server(self, ip):
+        return self.name_servers.get(ip) if self.wifi.passes() and self.wifi.ip != "0.0.0.0" else None

@@ -1,0 +1,490 @@
+"""socket, as on the ESP32: MicroPython's module over lwIP's socket layer, in front of the TCP stack of the world.
+
+Here is everything that a program sees of the port: 100 ms slices, errno numbers, poll flags, buffer limits, ten sockets,
+DNS that blocks. The stack below (`chip.stack`, see docs/architecture.md) only moves bytes and tells the state of a flow.
+"""
+
+import gc
+import io
+import select as _select
+import socket as _host
+
+from ..world import lwip
+from ..world.lwip import DEAD, DIALING, OPEN
+from . import sched
+from .soc import chip
+
+AF_INET = 2
+AF_INET6 = 10
+SOCK_STREAM = 1
+SOCK_DGRAM = 2
+SOCK_RAW = 3
+IPPROTO_IP = 0
+IPPROTO_TCP = 6
+IPPROTO_UDP = 17
+SOL_SOCKET = 0xFFF
+SO_REUSEADDR = 4
+SO_BROADCAST = 32
+SO_BINDTODEVICE = 0x100B
+IP_ADD_MEMBERSHIP = 3
+TCP_NODELAY = 1
+MSG_PEEK = 1
+MSG_DONTWAIT = 8
+
+_SLICE_MS = 100
+_CONNECT_SLICE_MS = 110      # select() with 100 ms, rounded to ticks
+_SEND_SLICE_MS = 1000
+_CALL_US = 300               # an lwIP call: a message to its task and back
+_FOREVER = -1
+
+_MP_STREAM_POLL = 3
+_MP_STREAM_CLOSE = 4
+_POLLIN, _POLLOUT, _POLLHUP, _POLLNVAL = 1, 4, 16, 32
+
+# Of a socket object, beside the state of its flow.
+_NEW, _USED, _PEER_CLOSED = 0, 1, 2
+
+_kernel = chip.kernel
+_MDNS = (SOCK_DGRAM, 5353)
+_bound = [_MDNS]             # (type, port) in use; the mDNS responder takes its own
+_open = []                   # [guard descriptor, flow]: what holds one of the ten sockets
+
+
+def _err(n):
+    raise OSError(n)
+
+
+def _take_slot(sock):
+    """A socket of lwIP's ten, or ENFILE; unreferenced ones are collected first, as the port does."""
+    if len(_open) >= lwip.SOCKETS:
+        gc.collect()
+        poller = _select.poll()
+        for slot in list(_open):
+            # MicroPython has no weak references: a native file that only the fake socket refers to is closed by its own
+            # finaliser, which shows on its descriptor.
+            poller.register(slot[0], _POLLIN)
+            if any(ev & _POLLNVAL for _, ev in poller.poll(0)):
+                _open.remove(slot)
+                if slot[1] is not None:
+                    slot[1].close()
+            poller.unregister(slot[0])
+        if len(_open) >= lwip.SOCKETS:
+            _err(lwip.ENFILE)
+    fd = _host.socket().fileno()     # any descriptor of our own
+    sock._guard = open(fd, "rb")
+    sock._slot = [fd, None]
+    _open.append(sock._slot)
+
+
+class socket(io.IOBase):
+    def __init__(self, af=AF_INET, type=SOCK_STREAM, proto=0):
+        _kernel.spend_us(_CALL_US)
+        _take_slot(self)
+        self._type = type
+        self._retries = _FOREVER     # slices a blocking call waits beyond the first; 0 and _nonblocking: none
+        self._nonblocking = False
+        self._state = _NEW if type == SOCK_STREAM else _USED
+        self._flow = None
+        self._nodelay = False
+        self._bound = None
+        self._in_mailbox = self._pending = False
+        self._dead = False
+
+    # --- settings ----------------------------------------------------------------------------------------------------
+
+    def settimeout(self, seconds):
+        if seconds is None:
+            self._retries, self._nonblocking = _FOREVER, False
+            return
+        ms = int(float(seconds) * 1000)
+        if ms < 0:
+            self._retries, self._nonblocking = _FOREVER, False
+        else:
+            self._retries, self._nonblocking = ms // _SLICE_MS, ms == 0
+
+    def setblocking(self, flag):
+        self._retries, self._nonblocking = (_FOREVER, False) if flag else (0, True)
+
+    def setsockopt(self, level, option, value):
+        _kernel.spend_us(_CALL_US)
+        if option in (SO_REUSEADDR, TCP_NODELAY):
+            if not isinstance(value, int):
+                raise TypeError("can't convert %s to int" % type(value).__name__)
+            if option == TCP_NODELAY:
+                self._nodelay = bool(value)
+                if self._flow is not None:
+                    self._flow.nodelay = self._nodelay
+        elif option == SO_BROADCAST:
+            if self._type == SOCK_STREAM:
+                _err(lwip.ENOPROTOOPT)
+        elif option == IP_ADD_MEMBERSHIP:
+            if len(memoryview(value)) != 8:     # raises TypeError for an int, as the port does
+                raise ValueError
+        elif option not in (SO_BINDTODEVICE, 20):
+            chip.console.text("Warning: lwip.setsockopt() option not implemented\n")
+
+    def fileno(self):
+        return -1 if self._slot is None else 54 + _open.index(self._slot)
+
+    def makefile(self, *args):
+        return self
+
+    # --- waiting -----------------------------------------------------------------------------------------------------
+
+    def _wait(self, ready, slice_ms=_SLICE_MS):
+        """Block in slices until ready(). True when it is; raises EAGAIN or ETIMEDOUT when the slices are used up."""
+        if ready():
+            return True
+        if self._nonblocking:
+            _err(lwip.EAGAIN)
+        until = None if self._retries == _FOREVER else _kernel.now_ms + (self._retries + 1) * slice_ms
+        if not sched.wait(until, ready):
+            _err(lwip.EAGAIN if self._retries == 0 else lwip.ETIMEDOUT)
+        return True
+
+    def _look(self):
+        """Notice that the flow has died: its error waits in the receive mailbox and as the pending error."""
+        flow = self._flow
+        if flow is not None and flow.state == DEAD and not self._dead:
+            self._dead = self._in_mailbox = self._pending = True
+
+    def _valid(self):
+        _kernel.spend_us(_CALL_US)
+        if self._slot is None:
+            _err(lwip.EBADF)
+        self._look()
+
+    # --- connecting --------------------------------------------------------------------------------------------------
+
+    def connect(self, address):
+        ip, port = _resolve(address)
+        self._valid()
+        self._state = _USED
+        if self._type != SOCK_STREAM:
+            self._peer = (ip, port)
+            return
+        flow = self._flow
+        if flow is not None:
+            _err((lwip.EALREADY, lwip.EISCONN, lwip.ENOTCONN)[flow.state])
+        flow = chip.stack.dial(ip, port)
+        if flow.state == DEAD and flow.error == lwip.EHOSTUNREACH:
+            _err(lwip.EHOSTUNREACH)   # nothing has happened to the socket: it may try again
+        self._flow = self._slot[1] = flow
+        flow.nodelay = self._nodelay
+        if self._nonblocking:
+            _err(lwip.EINPROGRESS)
+        # The port waits with select(), at least two slices being never needed: even 0.05 s waits one.
+        until = None if self._retries == _FOREVER else _kernel.now_ms + (self._retries + 1) * _CONNECT_SLICE_MS
+        if not sched.wait(until, lambda: flow.state != DIALING):
+            _err(lwip.ETIMEDOUT)
+        if flow.state == DEAD:
+            self._look()
+            self._pending = False     # reading SO_ERROR takes it
+            _err(flow.error)
+
+    def bind(self, address):
+        ip, port = _resolve(address)
+        self._valid()
+        self._state = _USED
+        if (self._type, port) in _bound:
+            _err(lwip.EADDRINUSE)
+        self._bound = (self._type, port)
+        _bound.append(self._bound)
+
+    def listen(self, backlog=2):
+        self._valid()
+        _err(lwip.EOPNOTSUPP)
+
+    def accept(self):
+        self._valid()
+        self._wait(lambda: False)
+
+    # --- receiving ---------------------------------------------------------------------------------------------------
+
+    def _readable(self):
+        flow = self._flow
+        return flow is not None and (flow.state == DEAD or flow.inbox or flow.fin)
+
+    def _receive(self, buf, peek=False, dontwait=False):
+        """Bytes into buf, 0 at the peer's close; raises OSError. One call of lwIP's recv, with the port's slices."""
+        self._valid()
+        if self._state == _NEW:
+            _err(lwip.ENOTCONN)
+        if self._state == _PEER_CLOSED:
+            return 0
+        if dontwait and not self._readable():
+            _err(lwip.EAGAIN)
+        self._wait(self._readable)
+        self._look()
+        flow = self._flow
+        if flow.inbox:
+            data = flow.inbox[:len(buf)] if peek else flow.read(len(buf))
+            buf[:len(data)] = data
+            return len(data)
+        if flow.state == DEAD:
+            if self._in_mailbox:
+                self._in_mailbox = False
+                _err(flow.error)
+            if self._pending:
+                self._pending = False
+                _err(flow.error)
+            _err(lwip.ENOTCONN)
+        self._state = _PEER_CLOSED
+        return 0
+
+    def recv(self, n, flags=0):
+        buf = bytearray(n)
+        got = self._receive(buf, flags & MSG_PEEK, flags & MSG_DONTWAIT)
+        return bytes(memoryview(buf)[:got])
+
+    def recvfrom(self, n, flags=0):
+        return self.recv(n, flags), getattr(self, "_peer", ("0.0.0.0", 0))
+
+    def readinto(self, buf, n=None):
+        view = memoryview(buf)
+        if n is not None:
+            view = view[:n]
+        done = 0
+        while done < len(view):
+            try:
+                got = self._receive(view[done:])
+            except OSError as e:
+                if e.errno == lwip.EAGAIN:
+                    return done or None
+                raise
+            if got == 0:
+                break
+            done += got
+        return done
+
+    def read(self, n=-1):
+        if n < 0:
+            return self._read_all()
+        buf = bytearray(n)
+        # A time-out here loses what was read before it, as in the port's stream layer.
+        got = self.readinto(buf)
+        return None if got is None else bytes(memoryview(buf)[:got])
+
+    def _read_all(self):
+        data = bytearray()
+        buf = bytearray(256)
+        while True:
+            try:
+                got = self._receive(buf)
+            except OSError as e:
+                if e.errno == lwip.EAGAIN:
+                    return bytes(data) if data else None
+                raise
+            if got == 0:
+                return bytes(data)
+            data.extend(memoryview(buf)[:got])
+
+    def readline(self, n=-1):
+        line = bytearray()
+        one = bytearray(1)
+        while len(line) != n:
+            try:
+                got = self._receive(one)
+            except OSError as e:
+                if e.errno == lwip.EAGAIN:
+                    return bytes(line) if line else None
+                raise
+            if got == 0:
+                break
+            line.extend(one)
+            if one[0] == 10:
+                break
+        return bytes(line)
+
+    # --- sending -----------------------------------------------------------------------------------------------------
+
+    def _room(self):
+        flow = self._flow
+        return flow.state == DEAD or (flow.state == OPEN and flow.room() > 0)
+
+    def _push(self, view):
+        """One lwip_write: takes what fits; on a blocking socket it waits a slice of about a second for room for the rest.
+        -> bytes taken; raises OSError unless it would only have to wait."""
+        self._valid()
+        flow = self._flow
+        if flow is None:
+            _err(lwip.ENOTCONN)
+        done = 0
+        until = _kernel.now_ms + _SEND_SLICE_MS
+        while True:
+            self._look()
+            if flow.state == DEAD:
+                if done:
+                    return done
+                if self._pending:
+                    self._pending = False
+                    _err(flow.error)
+                _err(lwip.ENOTCONN)
+            if flow.state == OPEN:
+                done += flow.write(view[done:])
+            if done == len(view) or self._nonblocking:
+                return done
+            if not sched.wait(until, self._room):
+                return done
+            if flow.state == DEAD and not done:
+                # The error that ends a blocked write is told once more afterwards.
+                self._look()
+                _err(flow.error)
+
+    def send(self, buf):
+        view = memoryview(buf if not isinstance(buf, str) else buf.encode())
+        sent = 0
+        tries = 0
+        while sent < len(view) and (self._retries == _FOREVER or tries <= self._retries):
+            sent += self._push(view[sent:])
+            tries += 1
+        if sent == 0 and len(view):
+            _err(lwip.EAGAIN if self._retries == 0 else lwip.ETIMEDOUT)
+        return sent
+
+    def sendall(self, buf):
+        if self.send(buf) < len(buf):
+            _err(lwip.ETIMEDOUT)
+
+    def write(self, buf, *limits):
+        view = memoryview(buf if not isinstance(buf, str) else buf.encode())
+        if len(limits) == 1:
+            view = view[:limits[0]]
+        elif len(limits) == 2:
+            view = view[limits[0]:limits[0] + limits[1]]
+        done = 0
+        tries = 0
+        while done < len(view):
+            n = self._push(view[done:])
+            if n:
+                done += n
+                tries = 0
+                continue
+            tries += 1
+            if self._retries != _FOREVER and tries > self._retries:
+                if self._retries == 0:
+                    return done or None
+                _err(lwip.ETIMEDOUT)
+        return done
+
+    def sendto(self, buf, address):
+        self._valid()
+        if not chip.wifi.has_address():
+            _err(lwip.EHOSTUNREACH)
+        return len(buf)
+
+    # --- polling and closing -----------------------------------------------------------------------------------------
+
+    def ioctl(self, request, arg):
+        if request == _MP_STREAM_POLL:
+            return self._poll(arg)
+        if request == _MP_STREAM_CLOSE:
+            self.close()
+            return 0
+        return -1
+
+    def _poll(self, mask):
+        _kernel.spend_us(30)
+        if self._slot is None:
+            return _POLLNVAL
+        if self._state == _NEW:
+            return (mask & _POLLOUT) | _POLLHUP
+        flow = self._flow
+        if flow is None or flow.state == DIALING:
+            return 0
+        if flow.state == DEAD:
+            return mask & (_POLLIN | _POLLOUT | _POLLHUP)
+        got = 0
+        if flow.inbox or flow.fin:
+            got = _POLLIN
+        if flow.room() > lwip.SND_LOWAT:
+            got |= _POLLOUT
+        return mask & got
+
+    def close(self):
+        _kernel.spend_us(_CALL_US)
+        if self._slot is None:
+            return
+        if self._slot in _open:
+            _open.remove(self._slot)
+        self._slot = None
+        self._guard.close()
+        if self._bound in _bound:
+            _bound.remove(self._bound)
+        if self._flow is not None:
+            self._flow.close()
+            self._flow = None
+
+    def __repr__(self):
+        return "<socket>"
+
+
+def _number(text):
+    """lwIP's reading of a dotted address: also 192.168.1026; None when it is a name."""
+    parts = text.split(".")
+    if not 1 <= len(parts) <= 4:
+        return None
+    try:
+        values = [int(p) for p in parts]
+    except ValueError:
+        return None
+    value = 0
+    for i, v in enumerate(values[:-1]):
+        if not 0 <= v < 256:
+            return None
+        value |= v << (24 - 8 * i)
+    if not 0 <= values[-1] < 1 << (8 * (5 - len(values))):
+        return None
+    value |= values[-1]
+    return "%d.%d.%d.%d" % (value >> 24, value >> 16 & 255, value >> 8 & 255, value & 255)
+
+
+def _resolve(address):
+    if not isinstance(address, (tuple, list)):
+        raise TypeError("object '%s' isn't a tuple or list" % type(address).__name__)
+    if len(address) != 2:
+        raise ValueError("requested length 2 but object has length %d" % len(address))
+    return _lookup(address[0], address[1])
+
+
+def _lookup(host, port):
+    """(ip, port); blocks up to 7 s a name server, and nothing gets through meanwhile."""
+    if not isinstance(host, str):
+        raise TypeError("can't convert '%s' object to str implicitly" % type(host).__name__)
+    try:
+        port = int(port)
+    except ValueError:
+        _err(lwip.EAI_SERVICE)
+    if not 0 <= port <= 65535:
+        _err(lwip.EAI_SERVICE)
+    _kernel.spend_us(400)
+    if host == "":
+        return "0.0.0.0", port
+    if host == "localhost":
+        return "127.0.0.1", port
+    ip = _number(host)
+    if ip is None:
+        ip = chip.resolver.resolve(host, (chip.wifi.dns,), _kernel.wait)
+        if ip is None:
+            _err(lwip.EAI_FAIL)
+    return ip, port
+
+
+def getaddrinfo(host, port, af=0, type=0, proto=0, flags=0):
+    ip, port = _lookup(host, port)
+    return [(AF_INET, type or SOCK_STREAM, proto, host or "0.0.0.0", (ip, port))]
+
+
+def _end(kind):
+    """The life is over: a soft reset closes sockets, any other reset leaves their peers in the dark."""
+    if kind == "soft":
+        for slot in _open:
+            if slot[1] is not None:
+                slot[1].close()
+    elif chip.stack is not None:
+        chip.stack.reset()
+    _open.clear()
+    _bound[:] = [_MDNS]
+
+
+chip.enders.append(_end)

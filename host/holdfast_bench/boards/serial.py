@@ -14,6 +14,7 @@ import serial
 from serial.tools import list_ports
 
 from ..errors import BenchError, Cannot, TimedOut
+from ..words import fields
 from .records import Splitter, frame
 
 READ_S = 0.1  # a read waits this long, so that closing is quick
@@ -240,5 +241,4 @@ def _find_again(identity):
 def _short(event):
     if event is None:
         return None
-    fields = " ".join("%s=%s" % (k, v) for k, v in event.items() if k not in ("t", "src", "ev", "ticks"))
-    return ("%s %s (%.1f s)" % (event["ev"], fields, event["t"] / 1000))[:160]
+    return ("%s %s (%.1f s)" % (event["ev"], fields(event), event["t"] / 1000))[:160]

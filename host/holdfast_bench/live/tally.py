@@ -1,6 +1,7 @@
 """What the live view shows, worked out event by event from the history. Pure; the ledger, not this, is the judge."""
 
 from ..checks.ledger import numbered
+from ..words import in_words
 
 LAST_EVENTS = 8
 # Worth a line when there is no terminal, and in the list of last events.
@@ -104,33 +105,3 @@ class Tally:
 
     def _bench_drained(self, _, e):
         self.phase = "done"
-
-
-def in_words(e):
-    """One event as people say it."""
-    ev = e["ev"]
-    if ev == "state":
-        return "%s → %s%s" % (e["old"], e["new"], " (%s)" % e["why"] if e.get("why") else "")
-    if ev == "boot":
-        return "started, reset cause %s, %s messages in memory" % (e.get("cause"), e.get("queued", "?"))
-    if ev == "bite":
-        return "the watchdog bites"
-    if ev == "reset":
-        return "reset (%s)" % e.get("cause")
-    if ev == "fault":
-        return "fault %s%s" % (e["id"], "" if e["id"] == e["fault"] else ": " + e["fault"])
-    if ev == "effect":
-        return "%s: %s" % (e["id"], e["how"] if e["ok"] else "did NOT take effect: " + e.get("why", ""))
-    if ev == "end":
-        return "%s is over" % e["of"]
-    if ev == "expect":
-        return "%s %s" % ("seen:" if e["ok"] else "NOT SEEN in time:", e["what"])
-    if ev == "drained":
-        return "everything is in" if e["ok"] else "not drained: " + e["missing"]
-    if ev == "stopped":
-        return "stopped: " + e["why"]
-    if ev == "drop":
-        return "%d dropped (%s)" % (e["n"], e.get("why"))
-    if ev == "step":
-        return e["what"]
-    return " ".join([ev, *("%s=%s" % (k, v) for k, v in e.items() if k not in ("t", "src", "ev", "ticks"))])

@@ -1,6 +1,7 @@
 """What the page draws: lanes and log, worked out from the history. Pure; the page's script only draws."""
 
 from ..checks.ledger import fold
+from ..words import in_words
 
 # Events that come many times a second: they are drawn as lanes; the log shows them on request.
 FREQUENT = ("accept", "sent", "ack", "recv")
@@ -17,7 +18,7 @@ def view_model(result, plan):
         "faults": _faults(events, plan, end), "expects": [{"t": e["t"], "ok": e["ok"], "what": e["what"]} for e in events if _is(e, "bench", "expect")],
         "boards": [{"name": b, "states": _states(events, b, end), "marks": _marks(events, b), "lives": _lives(events, b),
                     "queue": _queue(ledger, b), "messages": _messages(ledger, b)} for b in boards],
-        "log": [{"t": e["t"], "src": e["src"], "ev": e["ev"], "text": _text(e), "level": _level(e)} for e in events],
+        "log": [{"t": e["t"], "src": e["src"], "ev": e["ev"], "text": in_words(e), "level": _level(e)} for e in events],
     }
 
 
@@ -74,7 +75,7 @@ def _marks(events, board):
         if _of(e, "chip", board) and e["ev"] == "bite":
             marks.append({"t": e["t"], "kind": "bite", "text": "the watchdog bites"})
         elif _of(e, "chip", board) and e["ev"] == "reset":
-            marks.append({"t": e["t"], "kind": "reset", "text": "reset: %s" % e.get("cause")})
+            marks.append({"t": e["t"], "kind": "reset", "text": "reset: %s" % e.get("cause"), "first": not any(m["kind"] == "reset" for m in marks)})
         elif _of(e, "board", board) and e["ev"] == "drop":
             marks.append({"t": e["t"], "kind": "drop", "text": "%d dropped: %s" % (e["n"], e.get("why"))})
     return marks
@@ -127,17 +128,6 @@ def _placed(rows):
             row[0] = last
         last = row[0]
     return rows
-
-
-_HIDDEN = ("t", "src", "ev", "ticks")
-
-
-def _text(e):
-    if e["ev"] == "text":
-        return e["text"]
-    if _is(e, "bench", "expect"):
-        return "%s: %s" % (e["what"], "seen" if e["ok"] else "NOT seen within %.0f s; last seen: %s" % (e["within_ms"] / 1000, e.get("last") or "nothing"))
-    return " ".join("%s=%s" % (k, v) for k, v in e.items() if k not in _HIDDEN)
 
 
 def _level(e):

@@ -7,6 +7,7 @@ begun is ended, also when the run is cut short.
 from ..checks.ledger import fold
 from ..errors import BenchError
 from ..faults import catalogue
+from ..words import fields
 from ..world.timeline import TimeLine
 
 EFFECT_MS = 8000  # a fault has to show within this time that it took effect
@@ -174,5 +175,4 @@ def _of(what, boards, all_boards):
 def _in_words(event):
     if event is None:
         return ""
-    return "%s at %.1f s (%s)" % (event["ev"], event["t"] / 1000, " ".join(
-        "%s=%s" % (k, v) for k, v in event.items() if k not in ("t", "src", "ev", "ticks", "payload")))[:160]
+    return ("%s at %.1f s (%s)" % (event["ev"], event["t"] / 1000, fields(event)))[:160]

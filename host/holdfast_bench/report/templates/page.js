@@ -20,9 +20,9 @@ const seconds = (t, digits) => (t / 1000).toFixed(digits === undefined ? (view[1
 const TOP = 24, LABEL = 15, GAP = 9, H = { fault: 23, state: 25, queue: 66, flights: 104 };
 
 function rowsOfFaults() {
-  const ends = [];
+  const ends = [], roomForName = data.faults.length > 7 ? .16 : Infinity;  // a few get a row each
   for (const f of data.faults) {
-    const until = f.momentary ? f.t0 + END * .16 : Math.max(f.t1, f.t0 + END * .1);
+    const until = Math.max(f.t1, f.t0) + END * roomForName;
     let row = ends.findIndex(e => e <= f.t0);
     if (row < 0) row = ends.push(0) - 1;
     ends[row] = until;
@@ -41,7 +41,7 @@ function layout() {
     const of = data.boards.length > 1 ? board.name + ": " : "";
     add("state", of + "connection", H.state, board);
     add("queue", of + "waiting on the board (messages)", H.queue, board);
-    add("flights", of + "each message: handed over (above) → at the broker (below)", H.flights, board);
+    add("flights", of + "each message: handed over → at the broker", H.flights, board);
   }
   return { lanes, height: y };
 }
@@ -102,10 +102,14 @@ function faults(svg, lane) {
     const node = f.momentary ? el("path", { class: "fault", style: "fill-opacity:1", d: `M${left} ${y + 3}l8 ${H.fault / 2 - 3}l-8 ${H.fault / 2 - 3}z` }, svg)
                              : el("rect", { class: "fault", x: left, y, width: w, height: H.fault, rx: 5 }, svg);
     el("title", {}, node, `${f.id} (${f.fault}): ${seconds(f.t0, 1)}${f.momentary ? "" : " – " + seconds(f.t1, 1)}${f.effect ? "\n" + f.effect : ""}`);
-    const name = f.id === f.fault ? f.id : `${f.id}: ${f.fault}`;
-    const at = f.momentary ? left + 12 : Math.max(left, 0) + 8, room = width - at;
-    if (room > name.length * 6.6) el("text", { class: "faultname", x: at, y: y + H.fault / 2 + 4.5 }, svg, name);
-    else if (left > name.length * 7) el("text", { class: "faultname", x: left - 6, y: y + H.fault / 2 + 4.5, "text-anchor": "end" }, svg, name);
+    // The name stands inside its bar where it fits, else beside it, else shortened.
+    const long = f.id === f.fault ? f.id : `${f.id}: ${f.fault}`, fits = (name, room) => room > name.length * 7 + 14;
+    const inside = f.momentary ? 0 : Math.min(x(until), width) - Math.max(left, 0), beside = f.momentary ? left + 5 : Math.min(x(until), width);
+    const write = (text, at, anchor) => el("text", { class: "faultname", x: at, y: y + H.fault / 2 + 4.5, "text-anchor": anchor }, svg, text);
+    if (fits(long, inside)) write(long, Math.max(left, 0) + 8, "start");
+    else if (fits(long, width - beside)) write(long, beside + 7, "start");
+    else if (fits(f.id, inside)) write(f.id, Math.max(left, 0) + 8, "start");
+    else write(long, Math.max(left, 0) - 7, "end");
   }
 }
 
@@ -149,7 +153,7 @@ function flights(svg, lane) {
   for (const kind of ["", "beyond", "dropped", "dup", "lost"]) if (paths[kind]) el("path", { class: "flight " + kind, d: paths[kind] }, svg);
   const names = { lost: "lost", dropped: "reported dropped", beyond: "beyond the promise", dup: "arrived twice" };
   let at = width - 2;
-  for (const kind of ["lost", "dropped", "beyond", "dup"]) if (paths[kind]) {
+  if (width > 480) for (const kind of ["lost", "dropped", "beyond", "dup"]) if (paths[kind]) {
     el("text", { class: "lane", x: at, y: lane.y - 4, "text-anchor": "end" }, svg, names[kind]);
     at -= names[kind].length * 6 + 6;
     el("path", { class: "flight " + kind, d: `M${at - 12} ${lane.y - 8}h10` }, svg);
@@ -161,11 +165,12 @@ function marks(svg, board) {
   const lanes = plan.lanes.filter(l => l.board === board), top = lanes[0].y, bottom = lanes[lanes.length - 1];
   let free = -Infinity;
   for (const m of board.marks) {
-    if (m.kind === "drop" || !seen(m.t, m.t)) continue;
+    if (m.kind === "drop" || m.first || !seen(m.t, m.t)) continue;
     const node = el("line", { class: "mark " + m.kind, x1: x(m.t), x2: x(m.t), y1: top - 2, y2: bottom.y + bottom.h }, svg);
     el("title", {}, node, `${m.text} (${seconds(m.t, 2)})`);
     const name = m.kind === "bite" ? "⚡ watchdog bite" : m.text, w = name.length * 6.4 + 8;
-    if (x(m.t) > free && x(m.t) + w < width) { el("text", { class: "markname " + m.kind, x: x(m.t) + 4, y: lanes[1].y + 10 }, svg, name); free = x(m.t) + w; }
+    const beside = x(m.t) > 210;  // right of the lane's own label
+    if (x(m.t) > free && x(m.t) + w < width) { el("text", { class: "markname " + m.kind, x: x(m.t) + 5, y: lanes[1].y + (beside ? -4 : 10) }, svg, name); free = x(m.t) + w; }
   }
 }
 

@@ -6,11 +6,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from .errors import BenchError
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 
 
-class SetupMissing(Exception):
+class SetupMissing(BenchError):
     """Set-up has not run (or its result is gone); the text says what to do."""
 
 

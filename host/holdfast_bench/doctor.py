@@ -8,11 +8,11 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from . import checkout
 from .boards import known
 from .boards.ports import plugged_in
+from .choices import choices
 from .drivers.broker_mosquitto import find_mosquitto
 from .errors import BenchError
 
@@ -36,28 +36,27 @@ def checks():
 def _interpreters():
     yield Check("Python", OK, "%d.%d.%d" % sys.version_info[:3])
     try:
-        chosen = checkout.setup_choices()
+        chosen = choices()
     except BenchError as e:
         yield Check("MicroPython", MISSING, str(e), "make setup")
         return
-    main, word32 = chosen["micropython"], chosen.get("micropython32")
-    yield _interpreter("MicroPython", main)
-    if word32:
-        yield _interpreter("MicroPython, 32 bit", word32)
+    yield _interpreter("MicroPython", chosen.micropython)
+    if chosen.micropython32:
+        yield _interpreter("MicroPython, 32 bit", chosen.micropython32)
     else:
         yield Check("MicroPython, 32 bit", NOTE, "not here: nothing is shown about word size and heap", "on Debian or Ubuntu (amd64) set-up fetches it")
-    simple = Path(chosen["umqtt"]) / "umqtt" / "simple.py"
+    simple = chosen.umqtt / "umqtt" / "simple.py"
     yield Check("umqtt.simple", OK if simple.exists() else MISSING, str(simple), "" if simple.exists() else "make setup")
 
 
 def _interpreter(topic, chosen):
     try:
-        said = subprocess.run([*chosen["command"], "-c", "print(1)"], capture_output=True, text=True, timeout=20).stdout.strip()
+        said = subprocess.run([*chosen.command, "-c", "print(1)"], capture_output=True, text=True, timeout=20).stdout.strip()
     except (OSError, subprocess.TimeoutExpired):
         said = ""
-    where = chosen["command"][-1]
+    where = chosen.command[-1]
     if said == "1":
-        return Check(topic, OK, "%s, %d bit (%s), %s" % (chosen["version"], chosen["bits"], chosen["from"], where))
+        return Check(topic, OK, "%s, %d bit, %s" % (chosen.version, chosen.bits, where))
     return Check(topic, MISSING, "%s does not run" % where, "make clean && make setup")
 
 

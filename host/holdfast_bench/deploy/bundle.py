@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from .. import checkout
+from ..choices import choices
 from ..errors import BenchError
 
 PACKAGE_AT = "/lib/holdfast"
@@ -27,7 +28,7 @@ def firmware_files(folder=None):
 
 def umqtt_file():
     """umqtt.simple for boards that have it not frozen in."""
-    return (Path(checkout.setup_choices()["umqtt"]) / "umqtt" / "simple.py").read_bytes()
+    return (choices().umqtt / "umqtt" / "simple.py").read_bytes()
 
 
 def make_config(secrets, overrides, example=None):

@@ -14,29 +14,33 @@ from . import bundle
 from .quiet import make_quiet
 
 STAGE = "/next"
+OURS = ("/boot.py", "/main.py", bundle.CONFIG_AT, bundle.PACKAGE_AT, bundle.UMQTT_AT, STAGE)
 LOOK_LIMIT_S = 40
 SEND_LIMIT_S = 240
 
-# Runs on the board: one line for each file, then what else there is to know.
+# Runs on the board: one line for each file of ours, then what else there is to know. Other files are none of our business.
 _LOOK = """
 import os,sys
 from hashlib import sha256
 from binascii import hexlify
-def walk(d):
-    for e in os.ilistdir(d or '/'):
-        p=d+'/'+e[0]
-        if e[1]==0x4000:
-            walk(p)
-        else:
-            h=sha256()
-            f=open(p,'rb')
-            b=f.read(512)
-            while b:
-                h.update(b)
-                b=f.read(512)
-            f.close()
-            print('file',hexlify(h.digest()).decode(),p)
-walk('')
+def look(p):
+    try:
+        if os.stat(p)[0]&0x4000:
+            for n in os.listdir(p):
+                look(p+'/'+n)
+            return
+        h=sha256()
+        f=open(p,'rb')
+    except OSError:
+        return
+    b=f.read(512)
+    while b:
+        h.update(b)
+        b=f.read(512)
+    f.close()
+    print('file',hexlify(h.digest()).decode(),p)
+for p in %r:
+    look(p)
 try:
     import umqtt.simple
     print('has umqtt')
@@ -130,7 +134,7 @@ def _mpremote(port, *args, limit_s, what):
 
 
 def _look(port):
-    lines = _mpremote(port, "exec", _LOOK, limit_s=LOOK_LIMIT_S, what="look at the board").split("\n")
+    lines = _mpremote(port, "exec", _LOOK % (OURS,), limit_s=LOOK_LIMIT_S, what="look at the board").split("\n")
     lines = [line.strip() for line in lines]
     if "end" not in lines:
         raise BenchError("the board at %s answered oddly when asked for its files: %s" % (port, " ".join(lines)[-120:]))

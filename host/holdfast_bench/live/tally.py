@@ -20,15 +20,16 @@ class BoardTally:
 
 
 class Tally:
-    def __init__(self, boards):
-        self.boards = {name: BoardTally() for name in boards}
+    def __init__(self, plan):
+        self.boards = {name: BoardTally() for name in plan["boards"]}
+        self.expectations = sum(a["do"] == "expect" for a in plan["actions"])
         self.faults = {}  # id → (name, since), under way
         self.expected = {True: 0, False: 0}  # met, missed
         self.phase = "starting"
         self.last = []
         self.now = 0
         self._seen, self._lives = set(), {}
-        self._momentary = set()
+        self._momentary = [a["id"] for a in plan["actions"] if a.get("momentary")]
 
     def take(self, e):
         """Counts one event. Returns the line to tell people, or None when it is one of many."""
@@ -87,10 +88,8 @@ class Tally:
         self.phase = e["what"]
 
     def _bench_fault(self, _, e):
-        self.faults[e["id"]] = (e["fault"], e["t"])
-
-    def _bench_effect(self, _, e):
-        pass
+        if e["id"] not in self._momentary:
+            self.faults[e["id"]] = (e["fault"], e["t"])
 
     def _bench_end(self, _, e):
         self.faults.pop(e["of"], None)

@@ -35,7 +35,7 @@ def watching(history, plan, place, console, quiet=False):
 class _View:
     def __init__(self, history, plan, place, console):
         self.history, self.plan, self.place, self.console = history, plan, place, console
-        self.tally, self.stop, self._read = Tally(plan["boards"]), threading.Event(), 0
+        self.tally, self.stop, self._read = Tally(plan), threading.Event(), 0
 
     def _new_lines(self):
         events = self.history.events
@@ -80,8 +80,7 @@ class _Panel(_View):
         row = Table.grid(padding=(0, 2))
         row.add_row(Text("%5.1f s" % (now / 1000), style="bold"), ProgressBar(total=ends, completed=min(now, ends), width=38), Text(tally.phase))
         met, missed = tally.expected[True], tally.expected[False]
-        total = sum(a["do"] == "expect" for a in self.plan["actions"])
-        text = Text("expectations: %d of %d met" % (met, total))
+        text = Text("expectations: %d of %d met" % (met, tally.expectations))
         if missed:
             text.append("  %d MISSED" % missed, style="bold red")
         return row, text

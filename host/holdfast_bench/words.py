@@ -44,6 +44,7 @@ _SAY = {
     "drained": lambda e: "everything is in" if e["ok"] else "NOT DRAINED within %.0f s: %s" % (e["within_ms"] / 1000, e["missing"]),
     "stopped": lambda e: "stopped: %s" % e["why"],
     "drop": lambda e: "%d dropped%s" % (e["n"], _why(e)),
+    "status": lambda e: "%s says: %s, %s messages waiting" % (e["board"], e["state"], e["queued"]) if e["ok"] else "%s does not answer: %s" % (e["board"], e["why"]),
     "step": lambda e: e["what"],
     "witness": lambda e: "the witness is connected" if e["up"] else "the witness lost the broker%s" % _why(e),
     "recv": lambda e: "%s %s%s%s" % (e["topic"], e.get("payload", e.get("payload64")), " (retained)" if e["retain"] else "", " (dup)" if e["dup"] else ""),

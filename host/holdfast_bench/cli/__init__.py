@@ -3,6 +3,8 @@
 Exit status: 0 every verdict good (or done), 1 a verdict bad, 2 unknown or could not run.
 """
 
+import signal
+
 import typer
 
 from . import boards, deploy, doctor, flash, run, scenarios, twin
@@ -17,4 +19,11 @@ for command in (run, scenarios, boards, doctor, twin, deploy, flash):
 
 
 def main():
+    # A request to end is treated as Ctrl-C: everything that was started is ended, too.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     app()
+
+
+def _interrupt(number, frame):
+    raise KeyboardInterrupt

@@ -1,6 +1,8 @@
 """Runs one plan at one place and judges it: set-up, live view, execution, verdict. What was started is always ended."""
 
 import contextlib
+import signal
+import threading
 
 from ..checks import judge
 from ..errors import BenchError
@@ -19,9 +21,11 @@ def run_plan(plan, board, options, console=None):
         return _simulated(plan, options, console), False
     interrupted = False
     with contextlib.ExitStack() as stack:
+        _restored_at_the_end(stack)
         history = History()
         rig = _place(board)(plan, history, options, stack)
         rig.check(plan)
+        stack.callback(_ignore_interrupts)
         history.begin()
         with watching(history, plan, board, console, quiet=console is None):
             try:
@@ -30,6 +34,17 @@ def run_plan(plan, board, options, console=None):
                 interrupted = True
         events = list(history.events)
     return judge(events, plan, board), interrupted
+
+
+def _restored_at_the_end(stack):
+    if threading.current_thread() is threading.main_thread():
+        stack.callback(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))
+
+
+def _ignore_interrupts():
+    """Tidying up is bounded; a second Ctrl-C must not leave half of it behind."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _place(board):

@@ -34,6 +34,7 @@ class Executor:
             self._trouble(deadline_ms)
             self._heal()
             self._drain(deadline_ms)
+            self._ask_boards()
         except _Stopped as e:
             self._note("stopped", why=str(e))
         except BenchError as e:
@@ -156,8 +157,20 @@ class Executor:
         self._note("drained", ok=not missing, within_ms=self.plan["drain_ms"], took_ms=now - began,
                    missing="%d messages, the first is %s" % (len(missing), missing[0].key) if missing else "")
 
+    def _ask_boards(self):
+        """What each board says of itself at the end, over its console. For people; no verdict rests on it."""
+        for name in self.plan["boards"]:
+            try:
+                answer = self._rig.boards[name].command({"cmd": "status"})
+                self._note("status", board=name, ok=True, **{k: answer[k] for k in _STATUS if k in answer})
+            except BenchError as e:
+                self._note("status", board=name, ok=False, why=str(e))
+
     def _note(self, ev, **fields):
         self._history.add("bench", ev, **fields)
+
+
+_STATUS = ("state", "queued", "unacked", "boots", "cause", "heap")
 
 
 class _Stopped(Exception):

@@ -91,6 +91,9 @@ class Kernel:
         self._in_event = True
         try:
             fn(arg)
+        except Exception as e:
+            # The model is wrong. As a plain exception it would come out of the firmware's own call and be handled there.
+            raise WorldError("an event of the world failed: %r" % e, e)
         finally:
             self._in_event = False
         return True

@@ -98,6 +98,10 @@ class TimeLine:
         times = [at for at in (self._at_ms(a) for a in self._waiting) if at is not None] + [e.until_ms for e in self._armed]
         return min(times) if times else None
 
+    def watching(self):
+        """An expectation is under way: events of every source count. Otherwise only those of `bench` do."""
+        return bool(self._armed)
+
     def finished(self):
         """Everything is done and every expectation met or missed."""
         return not (self._waiting or self._running or self._armed)

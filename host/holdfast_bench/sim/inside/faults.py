@@ -1,0 +1,310 @@
+"""The fault catalogue's mechanisms in the modelled world: one class a symptom, under the name scenarios use.
+
+A fault has begin(), end() (not for momentary ones) and evidence(): text that shows that it took effect, or None for
+now. May use: the rig, world.air.
+"""
+
+from ...world import air
+from ...world.kernel import ChipReset
+from .lives import OFF
+
+
+class Fault:
+    def __init__(self, rig, own_id, args):
+        self.rig, self.args = rig, args
+        self.rng = rig.rng("fault " + own_id)
+        self.lost_before = rig.air.lost
+
+    def begin(self):
+        pass
+
+    def end(self):
+        pass
+
+    def evidence(self):
+        return None
+
+
+class ApGone(Fault):
+    def begin(self):
+        self.rig.ap.off()
+
+    def end(self):
+        self.rig.ap.on()
+
+    def evidence(self):
+        return None if self.rig.ap.up else "the access point does not answer"
+
+
+class DhcpSilent(Fault):
+    def begin(self):
+        self.rig.dhcp.silent = True
+
+    def end(self):
+        self.rig.dhcp.silent = False
+
+    def evidence(self):
+        return "the DHCP server does not answer" if self.rig.dhcp.silent else None
+
+
+class WrongPassword(Fault):
+    """The access point's key is another one now; stations have to join again."""
+
+    def begin(self):
+        self.key = self.rig.ap.key
+        self.rig.ap.key = self.key + "-changed"
+        self.rig.ap.deauth()
+
+    def end(self):
+        self.rig.ap.key = self.key
+
+    def evidence(self):
+        return None if self.rig.ap.key == self.key else "the access point has another key"
+
+
+class DnsDead(Fault):
+    def begin(self):
+        self.rig.dns.mode = self.args.get("how", "silent")
+
+    def end(self):
+        self.rig.dns.mode = "ok"
+
+    def evidence(self):
+        return None if self.rig.dns.mode == "ok" else "the name server is %s" % self.rig.dns.mode
+
+
+class _AirFault(Fault):
+    """A rule on the air, shown by frames that it has hit."""
+
+    def begin(self):
+        self.rule = self.rig.air.add(self.make())
+
+    def end(self):
+        self.rig.air.remove(self.rule)
+
+    def evidence(self):
+        lost = self.rig.air.lost - self.lost_before
+        return "%d frames lost" % lost if lost else None
+
+
+class Blackhole(_AirFault):
+    def make(self):
+        return air.Blackhole()
+
+
+class OneWay(_AirFault):
+    def make(self):
+        return air.Blackhole(self.args.get("direction", air.DOWN))
+
+
+class Loss(_AirFault):
+    def make(self):
+        return air.Loss(self.rng, self.args.get("p", 0.5), self.args.get("correlation", 0.25), self.args.get("direction", air.BOTH))
+
+
+class SlowLink(_AirFault):
+    def make(self):
+        self.made_before = self.rig.kernel.now_ms
+        return air.Delay(self.rng, self.args.get("delay_ms", 400), self.args.get("jitter_ms", 200))
+
+    def evidence(self):
+        return "every frame takes %d ms longer" % self.rule.ms
+
+
+class HalfOpen(_AirFault):
+    def make(self):
+        self.flows = len(self.rig.chip.stack.flows)
+        return air.Forgotten(self.rig.chip.stack.flows)
+
+    def evidence(self):
+        return "%d standing connections are dead" % self.flows if self.flows else None
+
+
+class Refused(Fault):
+    def begin(self):
+        for host in self.rig.broker_hosts():
+            host.refusing = True
+            host.reset_all()
+
+    def end(self):
+        for host in self.rig.broker_hosts():
+            host.refusing = False
+
+    def evidence(self):
+        return "every connection is answered by RST" if self.rig.broker_hosts()[0].refusing else None
+
+
+class Rst(Fault):
+    """Standing connections are reset once."""
+
+    def begin(self):
+        self.hit = 0
+        for host in self.rig.broker_hosts():
+            self.hit += len(host.peers)
+            host.reset_all()
+
+    def evidence(self):
+        return "%d connections reset" % self.hit if self.hit else None
+
+
+class BrokerStopped(Fault):
+    keep = True
+
+    def begin(self):
+        for broker in self.rig.brokers:
+            broker.stop(self.keep)
+
+    def end(self):
+        for broker in self.rig.brokers:
+            broker.start()
+
+    def evidence(self):
+        return None if self.rig.brokers[0].running() else "nothing listens"
+
+
+class BrokerKilled(BrokerStopped):
+    keep = False
+
+
+class _BrokerFault(Fault):
+    """Hooks of the built-in broker; healed together."""
+
+    def each(self):
+        return [broker.broker for broker in self.rig.brokers]
+
+    def end(self):
+        for broker in self.each():
+            broker.faults.clear()
+
+
+class ConnackWithheld(_BrokerFault):
+    def begin(self):
+        for broker in self.each():
+            broker.faults.withhold_connack()
+            broker.kick()
+
+    def evidence(self):
+        held = sum([broker.faults.held for broker in self.each()])
+        return "%d CONNECTs not answered" % held if held else None
+
+
+class AcksLost(_BrokerFault):
+    def begin(self):
+        for broker in self.each():
+            broker.faults.drop_acks(self.args.get("times", -1))
+
+    def evidence(self):
+        dropped = sum([broker.faults.dropped for broker in self.each()])
+        return "%d acknowledgements not sent" % dropped if dropped else None
+
+
+class LoginRefused(_BrokerFault):
+    def begin(self):
+        for broker in self.each():
+            broker.faults.refuse(self.args.get("code", 5))
+            broker.kick()
+
+    def evidence(self):
+        refused = sum([broker.faults.refused for broker in self.each()])
+        return "%d logins refused" % refused if refused else None
+
+
+class BrokerHangs(_BrokerFault):
+    def begin(self):
+        for broker in self.each():
+            broker.faults.stop_reading()
+
+    def evidence(self):
+        return "the broker reads nothing" if self.each()[0].faults.deaf else None
+
+
+class BrokerForgetsSession(_BrokerFault):
+    def begin(self):
+        for broker in self.each():
+            broker.forget()
+
+    def end(self):
+        pass
+
+    def evidence(self):
+        return "sessions forgotten"
+
+
+class PowerCut(Fault):
+    def begin(self):
+        self.rig.powered = False
+        self.rig.kernel.halt(ChipReset(OFF, "power cut"))
+
+    def end(self):
+        self.rig.powered = True
+
+    def evidence(self):
+        return None if self.rig.powered else "the supply is off"
+
+
+class PowerCutMidWrite(Fault):
+    """RTC memory keeps its power, the processor loses it after byte `at` of the next write; as at the edge of a brown-out."""
+
+    def begin(self):
+        self.writes = self.rig.chip.rtc.writes
+        at = self.args.get("at", -1)
+        self.rig.chip.rtc.tear_next(at if at >= 0 else self.rng.below(2049), ChipReset("panic", "cut in the middle of a write"))
+
+    def evidence(self):
+        return "an RTC write was cut off" if self.rig.chip.rtc.writes > self.writes else None
+
+
+class RtcCorrupt(Fault):
+    """Bits of RTC memory flip."""
+
+    def begin(self):
+        data = self.rig.chip.rtc.data
+        for _ in range(self.args.get("bits", 8)):
+            data[self.rng.below(len(data))] ^= 1 << self.rng.below(8)
+
+    def evidence(self):
+        return "%d bits flipped" % self.args.get("bits", 8)
+
+
+class Reset(Fault):
+    """`kind`: software, en, brownout, panic, task_wdt."""
+
+    def begin(self):
+        self.rig.kernel.halt(ChipReset(self.args.get("kind", "en"), "reset by the bench"))
+
+    def evidence(self):
+        return "reset"
+
+
+class ClockSetBack(Fault):
+    def begin(self):
+        seconds, us = self.rig.chip.clock.now()
+        self.before = seconds
+        self.rig.chip.clock.set(max(0, seconds - self.args.get("seconds", 3600)), us)
+
+    def evidence(self):
+        return "the clock went back" if self.rig.chip.clock.now()[0] < self.before else None
+
+
+class WatchdogHang(Fault):
+    """A task of the application hangs: the console command does it."""
+
+    def begin(self):
+        self.reply = None
+        self.rig.tap.command({"cmd": "hang", "task": self.args.get("task", "sample"), "how": self.args.get("how", "spin")}, self._done)
+
+    def _done(self, reply):
+        self.reply = reply
+
+    def evidence(self):
+        return "the board has confirmed that it hangs" if self.reply and self.reply.get("ok") else None
+
+
+CATALOGUE = {
+    "ap_gone": ApGone, "dhcp_silent": DhcpSilent, "wrong_password": WrongPassword, "dns_dead": DnsDead, "blackhole": Blackhole,
+    "one_way": OneWay, "loss": Loss, "slow_link": SlowLink, "half_open": HalfOpen, "refused": Refused, "rst": Rst,
+    "broker_stopped": BrokerStopped, "broker_killed": BrokerKilled, "connack_withheld": ConnackWithheld, "acks_lost": AcksLost,
+    "login_refused": LoginRefused, "broker_hangs": BrokerHangs, "broker_forgets_session": BrokerForgetsSession,
+    "power_cut": PowerCut, "power_cut_mid_write": PowerCutMidWrite, "rtc_corrupt": RtcCorrupt, "reset": Reset,
+    "clock_set_back": ClockSetBack, "watchdog_hang": WatchdogHang,
+}

@@ -1,0 +1,9 @@
+# boot.py - the first moments of every start: a window in which Ctrl-C gets to the prompt before any watchdog is armed.
+#
+# A watchdog cannot be disarmed but by a reset, so whoever wants to deploy resets the chip and interrupts here. After a bite,
+# a wake or a soft reset nobody is waiting, and the node is to be back soon: no window then.
+import machine
+import time
+
+if machine.reset_cause() not in (machine.WDT_RESET, machine.DEEPSLEEP_RESET, machine.SOFT_RESET):
+    time.sleep_ms(500)

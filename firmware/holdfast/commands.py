@@ -1,0 +1,94 @@
+# commands.py - what the bench may ask a node over the console. Loaded when the first command comes.
+# May import: gc, machine, asyncio; the node is handed in.   Time: ticks.   Blocks: `hang` with "spin", on purpose.
+from asyncio import core, create_task, sleep_ms
+import gc
+
+_GRACE_MS = 150  # until the reply is out
+
+
+# Carries out command `name`; `args` is all of it, the answer's fields go into `answer`. Raises with the reason.
+def run(node, name, args, answer):
+    command = COMMANDS.get(name)
+    if not command:
+        raise ValueError("no command %s" % name)
+    command(node, args, answer)
+
+
+def _ping(node, args, answer):
+    pass
+
+
+def _status(node, args, answer):
+    block = node.outbox.block
+    answer["state"] = node.state
+    answer["queued"] = node.outbox.waiting
+    answer["unacked"] = len(node.outbox.seqs)
+    answer["next"] = block.next_seq
+    answer["boots"] = node.boots
+    answer["epoch"] = block.epoch
+    answer["free"] = gc.mem_free()
+
+
+def _metrics(node, args, answer):
+    answer["metrics"] = node.metrics()
+
+
+def _publish(node, args, answer):
+    answer["i"] = node.publish(args["topic"], args.get("payload", ""), qos=args.get("qos", 1), retain=args.get("retain", False))
+
+
+# Makes a watched task hang: "await": it never runs again, the others do; "spin": nothing runs again.
+def _hang(node, args, answer):
+    beat = node.watchdog.find(args.get("task", "sample"))
+    if not beat or not beat.task:
+        raise ValueError("no such task")
+    if args.get("how") == "spin":
+        _later(_spin)
+        return
+    task = beat.task
+    if hasattr(task.data, "remove"):
+        task.data.remove(task)  # it waits for I/O, or for another task
+    else:
+        core._task_queue.remove(task)
+    if beat.name == "link":
+        node.supervisor.bell.disarm()
+
+
+def _spin():
+    while True:
+        pass
+
+
+def _reset(node, args, answer):
+    kind = args.get("kind", "hard")
+    _later(lambda: node.reset("command", kind, args.get("ms", 0)))
+
+
+def _verbose(node, args, answer):
+    node.verbose = bool(args["on"])
+
+
+# The settings in force, without names and passwords.
+def _config(node, args, answer):
+    answer["config"] = {k: node.config[k] for k in sorted(node.config) if k not in ("wifi", "brokers", "app", "classes")}
+
+
+def _later(what):
+    create_task(_wait(what))
+
+
+async def _wait(what):
+    await sleep_ms(_GRACE_MS)
+    what()
+
+
+COMMANDS = {
+    "ping": _ping,
+    "status": _status,
+    "metrics": _metrics,
+    "publish": _publish,
+    "hang": _hang,
+    "reset": _reset,
+    "verbose": _verbose,
+    "config": _config,
+}

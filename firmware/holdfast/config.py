@@ -1,0 +1,155 @@
+# config.py - the table of settings, and the check of a configuration against it.
+# May import: json.   Time: none.   Blocks: reading a small file.
+#
+# Only loaded while a Node is made: what the table means is in its comments, from which tools/settings_doc.py makes the
+# table of docs/firmware.md.
+import json
+
+
+# A setting is missing, unknown or out of range; the text names it and says what is allowed.
+class ConfigError(ValueError):
+    pass
+
+
+# (name, default, allowed): (low, high) for a whole number, a list of words, or the name of a check below.
+TABLE = (
+    ("id", None, "name"),  # name of the node in its topics and as MQTT client id; null: "hf-" and the chip's own number
+    ("base", "holdfast", "name"),  # first level of every topic
+    ("wifi", None, "networks"),  # networks to join, tried in turn: ssid, key; optional bssid, static [address, mask, gateway, DNS]
+    ("brokers", None, "brokers"),  # brokers, the preferred one first: host; optional port (1883), user, password
+    ("classes", [{"name": "normal"}, {"name": "keep", "overflow": "drop_newest"}], "classes"),  # classes of messages: name, overflow (drop_oldest, drop_newest, raise), ttl_s (0: never too old)
+    ("envelope", "json", ["json", "none"]),  # how payloads travel: wrapped with sequence, boot and time, or bare
+    ("keepalive_s", 30, (5, 3600)),  # MQTT keep-alive: the broker publishes the last will 1.5 times this after the last packet [s]
+    ("ping_s", 8, (1, 1800)),  # silence after which the broker is asked for a sign of life [s]
+    ("suspect_ms", 1500, (200, 60000)),  # an answer later than this (or four round trips) makes the link suspect [ms]
+    ("probe_ms", 400, (100, 20000)),  # pause between the three probes that decide (or two round trips) [ms]
+    ("connack_ms", 5000, (500, 60000)),  # limit for the broker's answer to CONNECT [ms]
+    ("ack_ms", 20000, (1000, 600000)),  # a message not acknowledged for so long while others are: new connection [ms]
+    ("dial_ms", 1000, (200, 30000)),  # limit for one try to connect (or four round trips); some tries get 2, 3 or 6 times that [ms]
+    ("window", 16, (1, 64)),  # messages on their way at one time
+    ("policy", "decorrelated", ["decorrelated", "exponential", "gentle", "fixed"]),  # back-off between tries, after the first minute
+    ("base_ms", 1000, (50, 60000)),  # shortest back-off [ms]
+    ("cap_ms", 10000, (50, 3600000)),  # longest back-off [ms]
+    ("jitter", "equal", ["none", "additive", "ten", "equal", "full", "half"]),  # spread of the back-off over a fleet
+    ("quick_ms", 60000, (0, 3600000)),  # length of the quick phase at the start of an outage, in which tries are less than a second apart [ms]
+    ("useful_ms", 10000, (0, 3600000)),  # time online with acknowledged messages that ends an outage [ms]
+    ("breaker_limit", 5, (1, 127)),  # times a broker may accept and drop the node before it is left alone for a while
+    ("open_ms", 30000, (1000, 3600000)),  # that while [ms]
+    ("barred_ms", 900000, (1000, 86400000)),  # pause after a broker has refused name or password [ms]
+    ("wifi_join_ms", 8000, (3000, 60000)),  # limit for one attempt to associate; the DHCP answer gets 20 s [ms]
+    ("wifi_pm", 0, (0, 2)),  # radio power saving: 0 none, 1 and 2 save power and delay what comes in by up to a second
+    ("lease_s", 3600, (0, 86400)),  # how long a remembered address is used without asking DHCP again; 0: never [s]
+    ("reset_after_s", 1800, (0, 604800)),  # outage after which the chip is reset, each time later; 0: never [s]
+    ("link_limit_s", 60, (30, 600)),  # check-in limit of the network task [s]
+    ("watchdog_s", 30, (0, 3600)),  # hardware watchdog; with broker names instead of addresses at least 25; 0: none [s]
+    ("stop_ms", 3000, (0, 60000)),  # node.stop() waits so long for messages on their way [ms]
+    ("rtc_bytes", 2048, (512, 8192)),  # RTC memory to use [bytes]
+    ("payload_max", 512, (1, 1024)),  # longest payload that publish() takes [bytes]
+    ("out_bytes", 1536, (512, 4096)),  # output buffer: what is written to the network in one piece [bytes]
+    ("in_bytes", 1024, (128, 8192)),  # longest message that is handed to a handler [bytes]
+    ("console", True, "switch"),  # protocol on the REPL UART for the bench and for people
+    ("verbose", False, "switch"),  # print each message accepted, sent and acknowledged
+    ("app", {}, "anything"),  # the application's own settings, not looked at
+)
+
+
+# The configuration in the file `source` (or a dict), checked and completed with the defaults. Raises ConfigError.
+def load(source):
+    given = _read(source) if isinstance(source, str) else source
+    names = [row[0] for row in TABLE]
+    for name in sorted(given):
+        if name not in names:
+            raise ConfigError("%s: there is no such setting" % name)
+    return {name: _check(name, given.get(name, default), allowed) for name, default, allowed in TABLE}
+
+
+def _read(path):
+    try:
+        with open(path) as f:
+            found = json.load(f)
+    except OSError:
+        raise ConfigError("%s: there is no such file" % path)
+    except ValueError:
+        raise ConfigError("%s: not JSON" % path)
+    if not isinstance(found, dict):
+        raise ConfigError("%s: not a JSON object" % path)
+    return found
+
+
+def _check(name, value, allowed):
+    if isinstance(allowed, tuple):
+        if not isinstance(value, int) or isinstance(value, bool) or not allowed[0] <= value <= allowed[1]:
+            raise ConfigError("%s: %r is not a whole number from %d to %d" % (name, value, allowed[0], allowed[1]))
+    elif isinstance(allowed, list):
+        if value not in allowed:
+            raise ConfigError("%s: %r is none of %s" % (name, value, ", ".join(allowed)))
+    elif allowed == "switch":
+        if not isinstance(value, bool):
+            raise ConfigError("%s: %r is neither true nor false" % (name, value))
+    elif allowed == "name":
+        if value is not None or name != "id":
+            _text(name, value, 1, 32)
+            for c in "+#/ ":
+                if c in value:
+                    raise ConfigError("%s: %r must not contain %r" % (name, value, c))
+    elif allowed != "anything":
+        if not isinstance(value, list) or not value or len(value) > 8:
+            raise ConfigError("%s: a list of 1 to 8 objects is needed" % name)
+        check = {"networks": _network, "brokers": _broker, "classes": _class}[allowed]
+        return [_object("%s[%d]" % (name, i), value[i], check) for i in range(len(value))]
+    return value
+
+
+def _text(name, value, low, high):
+    if not isinstance(value, str) or not low <= len(value.encode()) <= high:
+        raise ConfigError("%s: %r is not a text of %d to %d bytes" % (name, value, low, high))
+    return value
+
+
+def _object(name, value, check):
+    if not isinstance(value, dict):
+        raise ConfigError("%s: %r is not an object" % (name, value))
+    value = dict(value)
+    done = check(name, value)
+    for key in sorted(value):
+        raise ConfigError("%s.%s: there is no such setting" % (name, key))
+    return done
+
+
+def _network(name, given):
+    bssid = given.pop("bssid", None)
+    if bssid is not None:
+        try:
+            parts = bssid.split(":")
+            bssid = bytes([int(part, 16) for part in parts])
+        except (ValueError, AttributeError):
+            bssid = b""
+        if len(bssid) != 6:
+            raise ConfigError("%s.bssid: not of the form aa:bb:cc:dd:ee:ff" % name)
+    static = given.pop("static", None)
+    if static is not None and (not isinstance(static, list) or len(static) != 4):
+        raise ConfigError("%s.static: not a list of address, mask, gateway and DNS server" % name)
+    ssid = _text(name + ".ssid", given.pop("ssid", None), 1, 32)
+    key = given.pop("key", None)
+    if key is not None:
+        _text(name + ".key", key, 0, 64)
+    return {"ssid": ssid, "key": key or None, "bssid": bssid, "static": static}
+
+
+def _broker(name, given):
+    broker = {"host": _text(name + ".host", given.pop("host", None), 1, 253)}
+    broker["port"] = _check(name + ".port", given.pop("port", 1883), (1, 65535))
+    for key in ("user", "password"):
+        text = given.pop(key, None)
+        if text is not None:
+            _text("%s.%s" % (name, key), text, 0, 255)
+        broker[key] = text
+    return broker
+
+
+def _class(name, given):
+    return {
+        "name": _text(name + ".name", given.pop("name", None), 1, 32),
+        "overflow": _check(name + ".overflow", given.pop("overflow", "drop_oldest"), ["drop_oldest", "drop_newest", "raise"]),
+        "ttl_s": _check(name + ".ttl_s", given.pop("ttl_s", 0), (0, 100000000)),
+    }

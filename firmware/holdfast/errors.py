@@ -1,0 +1,56 @@
+# errors.py - what can go wrong between the node and its broker, and the one translation of chip errors (R36).
+# May import: errno.   Time: none.   Blocks: never.
+#
+# Kinds: link      the path is down or was lost          auth      CONNACK: bad credentials, or not authorised
+#        wifi      the Wi-Fi driver refused, no network  rejected  CONNACK or SUBACK: will not have this node
+#        timeout   nobody answered                       protocol  the peer broke MQTT
+#        refused   the host is there, the port closed    unacked   the peer answers, one message is never acknowledged
+#        closed    the peer ended the connection         memory    out of memory, buffers or sockets
+#        gone      the peer stopped answering            tls       the certificate is not accepted
+#        dns       the name cannot be resolved           app       an exception in the application
+#        busy      CONNACK: server unavailable
+# Imported by name: the compiler of the unix port folds "errno.X" into the numbers of its own machine.
+from errno import ECONNABORTED, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, ENOBUFS, ENOMEM, ETIMEDOUT
+
+# ERROR: wants a human. All others are WARN: healed by themselves. FATAL is a reset, which `boot` reports.
+_ERRORS = ("auth", "rejected", "protocol", "unacked", "memory", "tls", "app")
+
+
+# args: kind, what the chip, the port or the peer said.
+class Fault(Exception):
+    pass
+
+
+def severity(kind):
+    return "ERROR" if kind in _ERRORS else "WARN"
+
+
+# The Fault for an exception of socket, ssl or network. opening: the connection was still being made, where a reset by the
+# peer means a closed port (the ESP32 reports ECONNRESET for it, others ECONNREFUSED).
+def translate(e, opening):
+    if isinstance(e, Fault):
+        return e
+    n = e.args[0] if e.args else 0
+    if isinstance(e, MemoryError):
+        kind = "memory"
+    elif isinstance(e, ValueError):
+        kind = "tls"  # mbedTLS: certificate or host name not verified
+    elif not isinstance(e, OSError):
+        kind = "app"
+    elif isinstance(n, str):
+        kind = "wifi"  # OSError('Wifi Internal Error') and the like carry no number
+    elif n == ECONNRESET or n == ECONNREFUSED:
+        kind = "refused" if opening else "closed"
+    elif n == EHOSTUNREACH:
+        kind = "link"
+    elif n == ENOMEM or n == ENOBUFS or n == 23:  # ENFILE has no name on the ESP32
+        kind = "memory"
+    elif n < -255:
+        kind = "tls"
+    elif n < 0:
+        kind = "dns"  # lwIP's EAI codes
+    elif n == ETIMEDOUT or n == ECONNABORTED or opening:
+        kind = "timeout"
+    else:
+        kind = "closed"
+    return Fault(kind, repr(e))

@@ -1,0 +1,234 @@
+# node.py - puts the parts together, and the public API. The only module that knows everyone.
+# Time: ticks, through the parts.   Blocks: while it is being made (files, NVS); publish() never.
+import asyncio
+from micropython import const
+import machine
+import sys
+from time import sleep_ms
+
+from . import VERSION
+from .block import Block
+from .clock import Clock
+from .errors import severity
+from .nvs import Store
+from .outbox import Outbox
+from .path import Wifi
+from .ring import Ring
+from .router import Router
+from .supervisor import Supervisor
+from .topics import Topics
+from .watchdog import Watchdog
+
+_TTL_MAX = const(100000000)
+_URGENT = const(8)  # message flags, see topics.py
+_RETAIN = const(4)
+_BOOTS = const(29)  # in the resume record: boots, the last four reset causes (a nibble each, newest lowest)
+_BOOTS_FORM = ">HH"
+
+
+# Forgets a module that is needed but once; its memory is free after the next collection.
+def _unload(name):
+    package = sys.modules.get("holdfast")
+    sys.modules.pop("holdfast." + name, None)
+    if hasattr(package, name):
+        delattr(package, name)
+
+
+class Node:
+    # config: path of a JSON file, or a dict. Raises ConfigError, naming the setting and what is allowed.
+    def __init__(self, config="config.json"):
+        from .config import load
+
+        self.config = cfg = load(config)
+        _unload("config")
+        self.id = cfg["id"] = cfg["id"] or "hf-" + "".join(["%02x" % b for b in machine.unique_id()[-3:]])
+        self.life = None  # the application's own name for this run of it, shown in the boot event
+        self.verbose = cfg["verbose"]
+        self._handlers = []
+        self._console = None
+        self._tasks = []
+        if cfg["console"]:
+            from .console import Console
+
+            self._console = Console(self)
+        self._prefix = "%s/%s/" % (cfg["base"], self.id)
+        store = Store()
+        block = Block(machine.RTC(), cfg["rtc_bytes"], store.epoch)
+        self.cause = machine.reset_cause()
+        boots, causes = block.peek(_BOOTS, _BOOTS_FORM)
+        self.boots = min(boots + 1, 65535)
+        block.poke(_BOOTS, _BOOTS_FORM, self.boots, causes << 4 & 0xFFF0 | self.cause & 15)
+        self.clock = Clock(block)
+        topics = Topics(block, store.load, store.save)
+        self._classes = [c["name"] for c in cfg["classes"]]
+        self._ttls = [c["ttl_s"] for c in cfg["classes"]]
+        policies = [c["overflow"] for c in cfg["classes"]]
+        self.outbox = Outbox(Ring(block, topics.sizes), topics, self.clock, policies, cfg["window"], self._dropped)
+        block.commit()
+        # What is accepted can also be sent: the envelope adds a third, at most, and some.
+        self._longest = min(cfg["payload_max"], (cfg["out_bytes"] - 320) * 3 // 4, len(block.area) // 4)
+        self.watchdog = Watchdog(cfg["watchdog_s"] * 1000, self._starved)
+        self.router = Router()
+        self.path = Wifi(cfg, block, self.clock.stamp)
+        self.supervisor = Supervisor(cfg, self._prefix, self.outbox, self.path, self.watchdog, self)
+
+    # ---- messages
+
+    # Takes a message over and returns its sequence number; it then is in memory that survives a reset. Never waits.
+    # 0: there was no room and its class drops the newest (counted, reported as `drop`).
+    # topic: below "<base>/<id>/". payload: str or bytes. ttl_s: drop it when older (default: its class's). urgent: overtakes.
+    # Raises ValueError that says what is wrong, Full for a class that raises when there is no room.
+    def publish(self, topic, payload, qos=1, retain=False, cls="normal", ttl_s=None, urgent=False):
+        supervisor = self.supervisor
+        if supervisor.stopping:
+            raise ValueError("the node has been stopped")
+        if isinstance(payload, str):
+            payload = payload.encode()
+        if len(payload) > self._longest:
+            raise ValueError("payload of %d bytes: at most %d" % (len(payload), self._longest))
+        if qos != 1 and qos != 0 and qos != 2:
+            raise ValueError("qos %r: 0, 1 or 2" % qos)
+        if cls not in self._classes:
+            raise ValueError("class %r: not in the configuration" % cls)
+        cls = self._classes.index(cls)
+        if ttl_s is None:
+            ttl_s = self._ttls[cls]
+        elif not 0 <= ttl_s <= _TTL_MAX:
+            raise ValueError("ttl_s %r: 0 to %d" % (ttl_s, _TTL_MAX))
+        if not topic or len(topic) > 150 or "+" in topic or "#" in topic or "\0" in topic:
+            raise ValueError("topic %r: 1 to 150 characters, no + or #" % topic)
+        seq = self.outbox.put(topic, payload, cls << 4 | (_URGENT if urgent else 0) | (_RETAIN if retain else 0) | qos, ttl_s)
+        if supervisor.session.up:
+            supervisor.bell.ring()
+        return seq
+
+    # Decorator: calls handler(topic, payload) for messages below "<base>/<id>/" that fit `pattern` (topic: str, payload:
+    # bytes). May be used at any time. Raises ValueError for a bad pattern.
+    def on(self, pattern, qos=1):
+        def register(handler):
+            if self.router.add(pattern, qos, handler):
+                self.supervisor.want(pattern, qos)
+            return handler
+
+        return register
+
+    # Calls handler(name, fields) for every event: state, link, drop, err, ... Usable as a decorator.
+    def on_event(self, handler):
+        self._handlers.append(handler)
+        return handler
+
+    # down, dialing, online, suspect, backoff or error.
+    @property
+    def state(self):
+        return self.supervisor.state
+
+    # Counters since start, as a dict of numbers.
+    def metrics(self):
+        box = self.outbox
+        sup = self.supervisor
+        return {
+            "accepted": box.accepted,
+            "acked": box.acked,
+            "dropped": box.dropped,
+            "queued": box.waiting,
+            "connects": sup.connects,
+            "faults": sup.faults,
+            "rtt_ms": sup.rtt.mean_ms(),
+            "boots": self.boots,
+        }
+
+    # ---- running
+
+    # Runs the node and `coro`; never returns but by an exception such as Ctrl-C.
+    def run(self, coro=None):
+        try:
+            asyncio.run(self._main(coro))
+        finally:
+            asyncio.new_event_loop()
+
+    async def _main(self, coro):
+        self.start()
+        if coro:
+            await coro
+        while True:
+            await asyncio.sleep(3600)
+
+    # Starts the node's tasks, for an application that runs asyncio itself.
+    def start(self):
+        asyncio.get_event_loop().set_exception_handler(self._task_died)
+        self.emit("boot", {
+            "id": self.id, "ver": VERSION, "cause": self.cause, "boots": self.boots, "epoch": self.outbox.block.epoch,
+            "queued": self.outbox.waiting, "life": self.life,
+        })
+        self._tasks = [asyncio.create_task(self.supervisor.run())]
+        self.watchdog.find("link").task = self._tasks[0]
+        self.watchdog.start()
+        asyncio.create_task(self.watchdog.run())
+        if self._console:
+            asyncio.create_task(self._console.read())
+            asyncio.create_task(self._console.write())
+
+    # A task of the application that must be seen alive: call what is returned at least every limit_ms.
+    def watch(self, name, limit_ms):
+        beat = self.watchdog.watch(name, limit_ms)
+        beat.task = asyncio.current_task()
+        return beat
+
+    # Stops in order (R11): takes no more messages, announces offline, waits for those on their way (stop_ms at most),
+    # closes. What is not acknowledged stays in RTC memory.
+    async def stop(self):
+        supervisor = self.supervisor
+        if not supervisor.stopping:
+            supervisor.stopping = True
+            supervisor.bell.ring()
+            await self._tasks[0]
+            self.watchdog.forget("link")
+            self.outbox.commit()
+
+    # Resets the chip: "hard", "soft", or "deepsleep" for ms. Everything accepted is in RTC memory already.
+    def reset(self, why, kind="hard", ms=0):
+        self.emit("log", {"msg": "reset: " + why})
+        self.outbox.commit()
+        sleep_ms(20)  # the UART's FIFO
+        if kind == "deepsleep":
+            machine.deepsleep(ms)
+        elif kind == "soft":
+            machine.soft_reset()
+        else:
+            machine.reset()
+
+    # The program was stopped from the REPL: the watchdog leaves whoever did that in peace for a while, ten minutes.
+    def leave(self):
+        self.watchdog.stretch(600000)
+
+    # ---- what the parts tell
+
+    # Hands an event to the application's handlers and to the console. fields: a dict.
+    def emit(self, name, fields):
+        for handler in self._handlers:
+            handler(name, fields)
+        if self._console:
+            fields["ev"] = name
+            self._console.emit(fields)
+
+    def error(self, kind, cause):
+        self.emit("err", {"code": kind, "sev": severity(kind), "msg": str(cause)})
+
+    def deliver(self, topic, payload):
+        topic = str(topic, "utf-8")
+        if payload is None:
+            return self.error("protocol", "message too long: " + topic)
+        if topic.startswith(self._prefix):
+            self.router.route(topic[len(self._prefix) :], payload, self._app_error)
+
+    def _app_error(self, e):
+        self.error("app", repr(e))
+
+    def _task_died(self, loop, context):
+        self._app_error(context["exception"])
+
+    def _dropped(self, first, n, why):
+        self.emit("drop", {"i": first, "n": n, "why": why})
+
+    def _starved(self, beat, late_ms):
+        self.emit("starve", {"task": beat.name, "late_ms": late_ms})

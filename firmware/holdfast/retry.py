@@ -1,0 +1,101 @@
+# retry.py - what to do after a failure: when to try again, with whom, or that the layer below is to blame (R4, R6, R7, R8).
+# May import: backoff, breaker.   Time (ticks) and chance are handed in.   Blocks: never.
+#
+# One Target per thing that is retried: the Wi-Fi and each broker. A failed try costs the network little at first (a SYN,
+# a probe request), so in the first minute of an outage tries are quick and their jitter small; later the back-off rules.
+from micropython import const
+from time import ticks_add, ticks_diff
+
+from .backoff import jitter_ms, wait_ms
+from .breaker import failed, is_open, rested
+
+# kind: (quick pause from, to [ms] - 0, 0: none -, how many quick tries - 0: as long as the outage is young -,
+#        failures of that kind in a row, what follows from so many)
+# "next": try the next broker. "climb": the layer below may be at fault. "bar": wants a human, let this broker rest.
+_POLICY = {
+    "timeout": (0, 200, 0, 3, "climb"),
+    "link": (100, 300, 0, 3, "climb"),
+    "wifi": (100, 400, 0, 8, "climb"),
+    "refused": (200, 600, 0, 3, "next"),
+    "closed": (50, 300, 2, 3, "next"),
+    "gone": (0, 100, 2, 3, "next"),
+    "unacked": (0, 100, 2, 3, "next"),
+    "dns": (0, 0, 0, 1, "next"),
+    "auth": (0, 0, 0, 1, "bar"),
+    "rejected": (0, 0, 0, 1, "bar"),
+    "tls": (0, 0, 0, 1, "bar"),
+}
+_OTHERS = (0, 0, 0, 3, "next")
+# A broker that accepts and then drops us is worse than one that is away: these are what its breaker counts.
+_UNKIND = ("closed", "busy", "unacked", "protocol")
+_FORGET = const(18000)  # stamps: a due time farther off than half an hour is left over from another age
+
+
+class Target:
+    # cfg: settings policy, jitter, base_ms, cap_ms, quick_ms, open_ms, barred_ms, breaker_limit.
+    def __init__(self, cfg):
+        self._cfg = cfg
+        self.succeeded()
+
+    # It has been useful: everything is forgotten.
+    def succeeded(self):
+        self.attempt = 0  # failed tries in a row
+        self.breaker = 0
+        self._last_ms = 0
+        self._row = 0  # failures of the same kind in a row
+        self._kind = self._due_at = None
+
+    # A try failed. outage_ms: how long the outage has lasted. rnd: () -> uniform 0..2**29-1.
+    # Returns what follows, None: nothing but the wait.
+    def failed(self, kind, outage_ms, now, rnd):
+        cfg = self._cfg
+        low, high, quick, limit, follows = _POLICY.get(kind, _OTHERS)
+        self.attempt = min(self.attempt + 1, 255)
+        self._row = self._row + 1 if kind == self._kind else 1
+        self._kind = kind
+        if high and (self._row <= quick if quick else outage_ms < cfg["quick_ms"]):
+            wait = low + rnd() % (high - low + 1)
+        else:
+            self._last_ms = wait_ms(cfg["policy"], self.attempt, self._last_ms, cfg["base_ms"], cfg["cap_ms"], rnd())
+            wait = jitter_ms(cfg["jitter"], self._last_ms, rnd())
+        if self._row % limit:
+            follows = None
+        if follows == "bar":
+            self.breaker = failed(self.breaker, 1)
+            wait = cfg["barred_ms"]
+        elif kind in _UNKIND:
+            self.breaker = failed(self.breaker, cfg["breaker_limit"])
+            if is_open(self.breaker):
+                wait = cfg["open_ms"]
+                follows = "next"
+        self._due_at = ticks_add(now, wait)
+        return follows
+
+    # How long to wait before the next try, 0 when it is due.
+    def wait_ms(self, now):
+        if self._due_at is None:
+            return 0
+        left = ticks_diff(self._due_at, now)
+        if left > 0:
+            return left
+        self._due_at = None
+        self.breaker = rested(self.breaker)
+        return 0
+
+    # Cuts the wait short: something has changed for the better. An open breaker stays open.
+    def hurry(self):
+        if not is_open(self.breaker):
+            self._due_at = None
+
+    # For the resume record: attempt, breaker, low half of the stamp (0.1 s) at which the next try is due.
+    def pack(self, now, stamp):
+        return self.attempt, self.breaker, stamp + self.wait_ms(now) // 100 & 0xFFFF
+
+    # The reverse, in a new life: a back-off or an open breaker goes on where the reset interrupted it.
+    def unpack(self, attempt, breaker, due, now, stamp):
+        self.attempt = attempt
+        self.breaker = breaker
+        left = due - stamp & 0xFFFF
+        if attempt and left < _FORGET:
+            self._due_at = ticks_add(now, left * 100)
+            self._last_ms = min(left * 100, self._cfg["cap_ms"])

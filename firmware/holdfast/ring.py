@@ -1,0 +1,243 @@
+# ring.py - the log of messages in the block: append, read in order, acknowledge in any order, survive damage.
+# May import: nothing of ours; the block and the topic table are handed in.   Time: stamps are handed in.   Blocks: never.
+#
+# A record: 1 byte form and topic slot | 1, 2 or 4 bytes of time | length, where the topic has no fixed size | payload |
+# 4 bytes check. The check is crc32(record) + sequence * ODD, so it yields the sequence number: after damage the reader
+# finds the next intact record byte by byte and still knows which one it is. Its top byte also says what became of it.
+from binascii import crc32
+from micropython import const
+from struct import pack_into, unpack_from
+
+_ODD = const(0x9E3779B1)
+_ODD_INVERSE = const(0x0E8B2F51)  # _ODD * _ODD_INVERSE = 1 modulo 2**32
+_ALL = const(0xFFFFFFFF)
+_SHORTEST = const(6)  # a record is never shorter: form, time, check
+_VARIES = const(255)  # in the table of sizes
+_UNKNOWN = const(254)
+# What became of a record is noted on the top byte of its check: one byte cannot be torn, and it takes four wrong bits to
+# turn one fate into another. 0: waiting; these are added:
+_RELEASED = const(0x0F)  # QoS 2: PUBREC came, PUBREL is owed
+_DONE = const(0xF0)
+_FATES = b"\x00\xf0\x0f\xff"
+
+
+class Ring:
+    # sizes: 64 bytes, for each topic slot the fixed size of its payloads, 255 for sizes that vary, 254 for no such slot.
+    def __init__(self, block, sizes):
+        self.block = block
+        self.buf = block.area
+        self._room = len(block.area)
+        self._sizes = sizes
+        self._salt = block.epoch  # records of an earlier epoch never look valid
+        self.last_t = block.head_t
+        self.at = self.start = self.end = self.t = self.slot = self._fate = 0
+
+    # Adds a record; the caller commits. Returns its sequence number (it begins at `at`), or 0 when there is no room.
+    # slot: 1..63. t: stamp, not smaller than that of the record before (else that one's is used).
+    def append(self, slot, payload, t):
+        n = len(payload)
+        fixed = self._sizes[slot]
+        last = self.last_t
+        gap = t - last
+        if gap < 256:
+            if gap < 0:
+                t = last
+            head = 2
+            form = slot
+        elif gap < 65536:
+            head = 3
+            form = slot | 0x40
+        else:
+            head = 5
+            form = slot | 0x80
+        total = head + n + 4
+        if fixed == _VARIES:
+            total += 1 if n < 128 else 2
+        at = self._place(total)
+        if at < 0:
+            return 0
+        self.at = at
+        buf = self.buf
+        buf[at] = form
+        p = at + head
+        if head == 2:
+            buf[at + 1] = t & 255
+        elif head == 3:
+            pack_into(">H", buf, at + 1, t & 65535)
+        else:
+            pack_into(">I", buf, at + 1, t)
+        if fixed == _VARIES:
+            if n < 128:
+                buf[p] = n
+                p += 1
+            else:
+                pack_into(">H", buf, p, n | 0x8000)
+                p += 2
+        end = p + n
+        buf[p:end] = payload
+        block = self.block
+        seq = block.next_seq
+        pack_into(">I", buf, end, (crc32(buf[at:end], self._salt) + seq * _ODD) & _ALL)
+        if block.head_seq == seq:
+            block.head = at
+        elif at == 0 and block.tail < self._room:
+            buf[block.tail] = 0  # the rest up to the end of the area stays unused
+        block.tail = end + 4
+        block.next_seq = seq + 1
+        self.last_t = t
+        return seq
+
+    # The offset where `total` bytes are free under both headers, or -1. Records are never split.
+    def _place(self, total):
+        block = self.block
+        tail = block.tail
+        safe = block.safe
+        if block.safe_seq == block.next_seq:  # nothing is kept at all
+            if self._room - tail >= total:
+                return tail
+            return 0 if self._room >= total else -1
+        if tail > safe:
+            if self._room - tail >= total:
+                return tail
+            return 0 if safe >= total else -1
+        return tail if safe - tail >= total else -1
+
+    # Looks for record number `seq` at offset `at`, or, when the log is damaged there, for the next intact one.
+    # last: stamp of the record before. Returns the number found, 0 when there is none up to the end of the log.
+    # (A number without a record is lawful too: recover() says when.)
+    # at (of the record), start and end (of its payload), slot and t then describe it, until the next seek.
+    def seek(self, at, seq, last):
+        block = self.block
+        if seq >= block.next_seq:
+            return 0
+        if at + _SHORTEST > self._room or self.buf[at] == 0:
+            at = 0  # the record did not fit behind the one before
+        if self._is(at, seq):
+            self._stamp(at, last)
+            return seq
+        left = (block.tail - at) % self._room or self._room
+        gone = _SHORTEST
+        while left >= _SHORTEST:
+            found = self._number(at)
+            # No more records can be gone than had room, and none lies beyond the end.
+            if seq <= found < block.next_seq and (found - seq) * _SHORTEST <= gone and self.end + 4 - at <= left:
+                self._stamp(at, last)
+                return found
+            at += 1
+            gone += 1
+            left -= 1
+            if at == self._room:
+                at = 0
+        return 0
+
+    # True when record number `seq` lies intact at `at`; sets start, end, slot and its fate.
+    def _is(self, at, seq):
+        crc = self._bounds(at)
+        if crc < 0:
+            return False
+        fate = unpack_from(">I", self.buf, self.end)[0] ^ (crc + seq * _ODD) & _ALL
+        if fate & 0xFFFFFF:
+            return False
+        self._fate = fate = fate >> 24
+        return fate in _FATES
+
+    # The number that the record at `at` has by its check, whatever its fate; -1: none that belongs to the log.
+    def _number(self, at):
+        crc = self._bounds(at)
+        if crc >= 0:
+            check = unpack_from(">I", self.buf, self.end)[0]
+            for fate in _FATES:
+                seq = ((check ^ fate << 24) - crc) * _ODD_INVERSE & _ALL
+                if self.block.head_seq <= seq < self.block.next_seq:
+                    self._fate = fate
+                    return seq
+        return -1
+
+    # Finds start, end and slot of what might be a record at `at`; returns its CRC, -1 when it cannot be one.
+    def _bounds(self, at):
+        buf = self.buf
+        form = buf[at]
+        slot = form & 63
+        p = at + (2 if form < 0x40 else 3 if form < 0x80 else 5)
+        n = self._sizes[slot]
+        if slot == 0 or form >= 0xC0 or n == _UNKNOWN or p + 4 > self._room:
+            return -1
+        if n == _VARIES:
+            n = buf[p]
+            p += 1
+            if n > 127:
+                n = (n & 127) << 8 | buf[p]
+                p += 1
+        end = p + n
+        if end + 4 > self._room:
+            return -1
+        self.slot = slot
+        self.start = p
+        self.end = end
+        return crc32(buf[at:end], self._salt)
+
+    def _stamp(self, at, last):
+        self.at = at
+        buf = self.buf
+        form = buf[at]
+        if form < 0x40:
+            self.t = last + (buf[at + 1] - last & 255)
+        elif form < 0x80:
+            self.t = last + (unpack_from(">H", buf, at + 1)[0] - last & 65535)
+        else:
+            self.t = unpack_from(">I", buf, at + 1)[0]
+
+    # Is the record that seek() found acknowledged? With QoS 2: did PUBREC come?
+    def done(self):
+        return self._fate & _DONE
+
+    def released(self):
+        return self._fate & _RELEASED
+
+    # Notes for the record whose payload ends at `end` that it is done, or released: once each. The caller commits.
+    def mark_done(self, end):
+        self.buf[end] ^= _DONE
+
+    def mark_released(self, end):
+        self.buf[end] ^= _RELEASED
+
+    # Goes through the whole log once, at start, calling seen(number, stamp before) for each intact record.
+    # Returns the numbers that the header claims and that cannot be read, as a list of (first, count).
+    def recover(self, seen):
+        block = self.block
+        lost = []
+        at = block.head
+        seq = block.head_seq
+        last = block.head_t
+        while True:
+            found = self.seek(at, seq, last)
+            if found == 0:
+                break
+            if found > seq:
+                lost.append((seq, found - seq))
+            seen(found, last)
+            at = self.end + 4
+            last = self.t
+            seq = found + 1
+        if seq < block.next_seq:
+            lost.append((seq, block.next_seq - seq))
+            at = block.tail
+            seq = block.next_seq
+        # Where the newest header is unreadable, the log may go on behind the end that the older one knows. If it does not,
+        # one number may have been given to a message that is gone; it is never given again.
+        torn = block.torn
+        while True:
+            here = 0 if at + _SHORTEST > self._room or self.buf[at] == 0 else at
+            if not self._is(here, seq):
+                break
+            self._stamp(here, last)
+            seen(seq, last)
+            at = block.tail = self.end + 4
+            last = self.t
+            seq = block.next_seq = seq + 1
+            torn = False
+        if torn:
+            lost.append((seq, 1))
+            block.next_seq = seq + 1
+        self.last_t = last
+        return lost

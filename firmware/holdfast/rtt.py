@@ -1,0 +1,34 @@
+# rtt.py - round trips measured lately, and the time-outs that follow from them (R13).
+# May import: nothing.   Time is handed in.   Blocks: never.
+from micropython import const
+
+_WINDOW = const(8)  # round trips remembered
+_SUSPECT_MAX = const(20000)
+_PROBE_MAX = const(5000)
+
+
+class Rtt:
+    # floor_ms: silence is never suspect before that. probe_ms: shortest pause between probes.
+    def __init__(self, floor_ms, probe_ms):
+        self._floor_ms = floor_ms
+        self._probe_floor_ms = probe_ms
+        self._seen = []
+        self._set(0)
+
+    # A round trip was measured.
+    def add(self, ms):
+        seen = self._seen
+        if len(seen) == _WINDOW:
+            seen.pop(0)
+        seen.append(ms)
+        self._set(max(seen))
+
+    # The slowest of the last ones decides: a link that was slow a moment ago may be slow now without being dead.
+    def _set(self, worst):
+        self.suspect_ms = min(_SUSPECT_MAX, max(self._floor_ms, worst * 4))
+        self.probe_ms = min(_PROBE_MAX, max(self._probe_floor_ms, worst * 2))
+        self.worst_ms = worst
+
+    # Mean of the last ones, None when there is none.
+    def mean_ms(self):
+        return sum(self._seen) // len(self._seen) if self._seen else None

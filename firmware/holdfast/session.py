@@ -1,0 +1,280 @@
+# session.py - one MQTT session over one open transport: CONNECT, window, acknowledgements, heartbeat, subscriptions.
+# May import: umqtt.simple, packets, envelope, errors; outbox and rtt are handed in.
+# Time: now (ticks) is handed in.   Blocks: never: bytes come in by receive(), go out through `out`.
+#
+# umqtt.simple's MQTTClient keeps the settings and encodes what needs no waiting (PINGREQ, DISCONNECT, QoS 0); everything
+# it would wait for, it would wait for blocking, so that is done here.
+from micropython import const
+from struct import unpack_from
+from time import ticks_diff
+
+from umqtt.simple import MQTTClient
+
+from .envelope import wrap
+from .errors import Fault
+from .packets import Out, Parser
+
+_CONNECT = const(0x10)  # first byte of a packet, flags masked
+_CONNACK = const(0x20)
+_PUBLISH = const(0x30)
+_PUBACK = const(0x40)
+_PUBREC = const(0x50)
+_PUBREL = const(0x60)
+_PUBCOMP = const(0x70)
+_SUBSCRIBE = const(0x82)
+_SUBACK = const(0x90)
+_PINGRESP = const(0xD0)
+_QOS = const(3)  # message flags, see topics.py
+_RETAIN = const(4)
+_PID_STATUS = const(65001)  # the session's own packet ids lie above those of messages
+_PID_SUBSCRIBE = const(65002)
+_OVERHEAD = const(9)  # bytes of a PUBLISH besides topic and payload, at most
+_PROBES = const(3)
+_LONGEST = const(65536)  # bytes of a packet that is put up with; more than in_bytes of it is skipped
+_REFUSALS = ("protocol", "rejected", "rejected", "busy", "auth", "auth")  # by CONNACK code
+
+
+class Session(MQTTClient):
+    # cfg: checked settings. prefix: "<base>/<id>/". owner: told what happens: accepted(session present), sent(seq, dup),
+    # acked(seq), message(topic, payload - None: too long), subscribed(refused patterns).
+    def __init__(self, cfg, prefix, outbox, rtt, owner):
+        MQTTClient.__init__(self, cfg["id"], "", 1, None, None, cfg["keepalive_s"])
+        self.set_last_will(prefix + "status", "offline", True, 1)
+        self._cfg = cfg
+        self._prefix = prefix
+        self._outbox = outbox
+        self._rtt = rtt
+        self._owner = owner
+        self._json = cfg["envelope"] == "json"
+        self.out = self.sock = Out(cfg["out_bytes"])
+        self._received = None
+        self.up = self.late = False
+
+    # A connection is open: puts CONNECT into `out` and, unless the broker is a patient one (it hangs up when anything
+    # comes before its CONNACK), the first window of messages behind it: MQTT 3.1.1 section 3.1.4 allows that.
+    def begin(self, now, user, password, patient):
+        self._parser = Parser(self._packet, self._puback, self._cfg["in_bytes"], _LONGEST)
+        self._now = self._since = self._sent_at = self._oldest_at = self._began = now
+        self._owed = True  # an answer is due, and has been since _since
+        self._pings = self._probes = self._oldest = 0
+        self._timed = 0  # packet id whose round trip is being measured
+        self._listed = []  # the SUBSCRIBE on its way
+        self._held = patient
+        self.up = self.late = False
+        self.proven = False  # something was acknowledged on this connection
+        self._outbox.rewind()
+        out = self.out
+        out.clear()
+        texts = [self.client_id, self.lw_topic, self.lw_msg]
+        flags = 0x2C  # will, QoS 1, retained; clean session off
+        if user:
+            flags |= 0xC0
+            texts += [user, password or ""]
+        texts = [s.encode() for s in texts]
+        out.head(_CONNECT, 10 + sum([2 + len(s) for s in texts]))
+        out.write(b"\0\4MQTT\4" + bytes((flags,)))
+        out.u16(self.keepalive)
+        for s in texts:
+            out.string(s)
+        self._status("online")
+        self.pump(now)
+
+    def _status(self, text):
+        self._publish(self.lw_topic.encode(), text.encode(), _RETAIN | 1, _PID_STATUS, 0)
+
+    # Puts as many messages into `out` as window and room allow.
+    def pump(self, now):
+        if self._held:
+            return
+        box = self._outbox
+        window = self._cfg["window"]
+        while len(box.seqs) < window and box.load():
+            if box.released:
+                if self.out.room() < _OVERHEAD:
+                    return
+                self.out.answer(_PUBREL, box.pid)
+            else:
+                payload = box.payload
+                if self._json:
+                    payload = wrap(box.seq, box.block.epoch, box.clock.text(box.t), payload)
+                if not self._publish((self._prefix + box.topic).encode(), payload, box.flags, box.pid, box.dup):
+                    if self.out.end:
+                        return
+                    box.give_up("too_long")
+                    continue
+            box.take()
+            if box.flags & _QOS:
+                self._ask(now)
+                if not self._timed:
+                    self._timed = box.pid
+                    self._timed_at = now
+            self._owner.sent(box.seq, box.dup)
+
+    # False when it does not fit into what is left of `out`.
+    def _publish(self, topic, payload, flags, pid, dup):
+        out = self.out
+        n = len(topic) + len(payload)
+        if out.room() < n + _OVERHEAD:
+            return False
+        retain = 1 if flags & _RETAIN else 0
+        qos = flags & _QOS
+        if qos:
+            out.head(_PUBLISH | dup << 3 | qos << 1 | retain, n + 4)
+            out.string(topic)
+            out.u16(pid)
+            out.write(payload)
+        else:
+            self.publish(topic, payload, retain)
+        return True
+
+    # Something was put into `out` that will be answered.
+    def _ask(self, now):
+        self._sent_at = now
+        if not self._owed:
+            self._owed = True
+            self._since = now
+
+    # Is anything still to be answered? Only a question.
+    def owed(self):
+        return bool(self._outbox.seqs or self._pings or self._listed or not self.up)
+
+    # n bytes have come. Raises Fault: protocol, auth, rejected, busy.
+    def receive(self, data, n, now):
+        self._now = self._since = now
+        self._probes = 0
+        self.late = False
+        self._parser.feed(data, n)
+        self._owed = self.owed()
+
+    def _puback(self, pid):
+        if pid == self._timed:
+            self._timed = 0
+            self._rtt.add(ticks_diff(self._now, self._timed_at))
+        seq = self._outbox.ack(pid)
+        if seq:
+            self.proven = True
+            self._owner.acked(seq)
+        elif pid == _PID_STATUS:
+            self.proven = True
+
+    # One packet other than a PUBACK in one piece. length: of the whole body, of which a long one is only kept in part.
+    def _packet(self, op, body, length):
+        kind = op & 0xF0
+        if kind == _PINGRESP and self.up:
+            if self._pings:
+                self._pings -= 1
+                if not self._pings:
+                    self._rtt.add(ticks_diff(self._now, self._ping_at))
+            return
+        if length < 2 or self.up == (kind == _CONNACK):
+            raise Fault("protocol", "packet 0x%02x of %d bytes" % (op, length))
+        pid = body[0] << 8 | body[1]
+        out = self.out
+        if kind == _CONNACK:
+            if pid & 255:
+                raise Fault(_REFUSALS[body[1]] if body[1] < 6 else "protocol", "CONNACK %d" % body[1])
+            self.up = True
+            self._held = False
+            self._owner.accepted(body[0] & 1)
+        elif kind == _PUBLISH:
+            self._incoming(op, body, length)
+        elif kind == _PUBACK or kind == _PUBCOMP:
+            self._puback(pid)
+        elif kind == _SUBACK:
+            asked = self._listed
+            self._listed = []
+            self._owner.subscribed([asked[i][0] for i in range(min(len(body) - 2, len(asked))) if body[i + 2] & 0x80])
+        elif out.room() < _OVERHEAD:
+            raise Fault("protocol", "flood")  # it sends what wants answers without reading them
+        elif kind == _PUBREC:
+            self._outbox.received(pid)
+            out.answer(_PUBREL, pid)
+        elif kind == _PUBREL:
+            self._inbox().forget(pid)
+            out.answer(_PUBCOMP, pid)
+
+    def _incoming(self, op, body, length):
+        qos = op >> 1 & 3
+        at = 2 + (body[0] << 8 | body[1])
+        start = at + 2 if qos else at
+        if qos == 3 or start > len(body):
+            raise Fault("protocol", "malformed PUBLISH")
+        pid = unpack_from(">H", body, at)[0] if qos else 0
+        if qos < 2 or self._inbox().remember(pid):
+            self._owner.message(bytes(body[2:at]), body[start:] if length == len(body) else None)
+        if qos:
+            if self.out.room() < _OVERHEAD:
+                raise Fault("protocol", "flood")
+            self.out.answer(_PUBACK if qos == 1 else _PUBREC, pid)
+
+    # The memory of incoming QoS 2 messages, loaded only where there are any.
+    def _inbox(self):
+        if not self._received:
+            from .received import Received
+
+            self._received = Received(self._outbox.block)
+        return self._received
+
+    # Subscribes to `wanted`, a list of (pattern below the prefix, QoS). False when that must wait: for room, or for the
+    # answer to the SUBSCRIBE before.
+    def subscribe(self, wanted, now):
+        out = self.out
+        names = [(self._prefix + pattern).encode() for pattern, _ in wanted]
+        n = 2 + sum([3 + len(name) for name in names])
+        if self._listed or out.room() < n + _OVERHEAD:
+            return False
+        out.head(_SUBSCRIBE, n)
+        out.u16(_PID_SUBSCRIBE)
+        for i in range(len(names)):
+            out.string(names[i])
+            out.write(bytes((wanted[i][1],)))
+        self._listed = wanted
+        self._ask(now)
+        return True
+
+    # The node is being stopped: announces it; no message is sent any more. DISCONNECT follows when nothing is owed.
+    def farewell(self):
+        self._held = True
+        self._status("offline")
+
+    # Time has passed: sends a heartbeat or a probe when one is due. Returns the ms until it must be called again.
+    # Raises Fault: timeout without CONNACK, gone when nothing has answered, unacked.
+    # R12, R13: one late answer makes the link suspect (`late`), any byte clears it; three probes without answer: gone.
+    def tick(self, now):
+        cfg = self._cfg
+        if not self.up:
+            left = cfg["connack_ms"] - ticks_diff(now, self._began)
+            if left <= 0:
+                raise Fault("timeout", "no CONNACK")
+            return left
+        seqs = self._outbox.seqs
+        oldest = seqs[0] if seqs else 0
+        if oldest != self._oldest:
+            self._oldest = oldest
+            self._oldest_at = now
+        elif oldest and ticks_diff(now, self._oldest_at) > cfg["ack_ms"]:
+            raise Fault("unacked", oldest)
+        silent = ticks_diff(now, self._since)
+        rtt = self._rtt
+        if self._owed:
+            left = rtt.suspect_ms + self._probes * rtt.probe_ms - silent
+            if left > 0:
+                return left
+            if self._probes == _PROBES:
+                raise Fault("gone", "silent for %d ms" % silent)
+            self.late = True
+            self._probes += 1
+            self._heartbeat(now)
+            return rtt.probe_ms
+        left = min(cfg["ping_s"] * 1000 - silent, cfg["keepalive_s"] * 500 - ticks_diff(now, self._sent_at))
+        if left > 0:
+            return left
+        self._ask(now)
+        self._heartbeat(now)
+        return rtt.suspect_ms
+
+    def _heartbeat(self, now):
+        if self.out.room() > 2:
+            self.ping()
+            self._pings += 1
+            self._ping_at = self._sent_at = now

@@ -1,0 +1,108 @@
+# topics.py - the table of topics: what a record's topic slot means. Kept in flash (NVS), written once per new topic.
+# May import: nothing of ours; the block, and load and save for the flash, are handed in.
+# Time: none.   Blocks: for one NVS write at a new topic.
+#
+# A slot stands for topic, flags, time to live and, where it is fixed, payload size: all that need not be in every record.
+# The table only grows, so a reset between saving it and using it hurts nothing. When it is full, records carry it all.
+# Flags: bits 0-1 QoS, 4 retain, 8 urgent, 16 and up the number of the class.
+from binascii import crc32
+from micropython import const
+from struct import pack, unpack_from
+
+_ENTRY = ">BBIB"  # flags, size, ttl_s, length of the topic that follows
+_ENTRY_SIZE = const(7)
+_BLOB_MAX = const(1900)  # bytes; half a page of NVS
+_INLINE = const(63)  # slot of records whose payload begins with flags, ttl_s, length and topic
+_INLINE_HEAD = ">BIB"
+_INLINE_SIZE = const(6)
+_VARIES = const(255)
+_RESUME = const(27)  # in the resume record: entries of the table that the records refer to, low byte of its CRC
+_RESUME_FORM = "BB"
+
+
+class Topics:
+    # load: () -> bytes saved last. save: (bytes) -> None, raises OSError.
+    def __init__(self, block, load, save):
+        self._block = block
+        self._save = save
+        entries, check = block.peek(_RESUME, _RESUME_FORM)
+        if not self._read(load(), entries, check):
+            # Not the table that the records were written with: nothing is what they shall be read as. They are lost.
+            self._read(b"", 0, 0)
+
+    # True when the table was as it should be, up to where the records need it; it may have grown since.
+    def _read(self, blob, entries, check):
+        self.sizes = bytearray(b"\xfe" * 64)  # shared with the ring; 254: no such slot
+        self.sizes[_INLINE] = _VARIES
+        self._names = [None]
+        self._flags = [0]
+        self._ttls = [0]
+        self._last = {}  # topic -> the slot used last for it
+        at = 0
+        good = not entries
+        while at + _ENTRY_SIZE <= len(blob) and at + _ENTRY_SIZE + blob[at + 6] <= len(blob):
+            flags, size, ttl_s, n = unpack_from(_ENTRY, blob, at)
+            at += _ENTRY_SIZE + n
+            self._enter(str(blob[at - n : at], "utf-8"), flags, size, ttl_s)
+            if len(self._names) - 1 == entries:
+                good = crc32(blob[:at]) & 255 == check
+        self._blob = blob[:at]
+        return good
+
+    def _enter(self, topic, flags, size, ttl_s):
+        self.sizes[len(self._names)] = size
+        self._names.append(topic)
+        self._flags.append(flags)
+        self._ttls.append(ttl_s)
+
+    # The slot for these attributes and a payload of n bytes, made where there is none yet: 63 when the table is full or
+    # cannot be saved; prefix() then goes before the payload.
+    def slot(self, topic, flags, ttl_s, n):
+        slot = self._last.get(topic, 0)
+        if slot and self._fits(slot, topic, flags, ttl_s, n):
+            return slot
+        for slot in range(1, len(self._names)):
+            if self._fits(slot, topic, flags, ttl_s, n):
+                break
+        else:
+            slot = self.add(topic, flags, ttl_s, _VARIES)
+        self._last[topic] = slot
+        return slot
+
+    def _fits(self, slot, topic, flags, ttl_s, n):
+        size = self.sizes[slot]
+        return slot != _INLINE and self._flags[slot] == flags and self._ttls[slot] == ttl_s and (size == n or size == _VARIES) and self._names[slot] == topic
+
+    # Makes a slot. size: of every payload to come, 255 when it varies, at most 253.
+    def add(self, topic, flags, ttl_s, size):
+        name = topic.encode()
+        blob = self._blob + pack(_ENTRY, flags, size, ttl_s, len(name)) + name
+        if len(self._names) == _INLINE or len(blob) > _BLOB_MAX:
+            return _INLINE
+        try:
+            self._save(blob)
+        except OSError:
+            return _INLINE
+        self._blob = blob
+        self._enter(topic, flags, size, ttl_s)
+        n = len(self._names) - 1
+        self._block.poke(_RESUME, _RESUME_FORM, n, crc32(blob) & 255)
+        return n
+
+    # What goes before the payload of a record in slot 63.
+    def prefix(self, topic, flags, ttl_s):
+        name = topic.encode()
+        return pack(_INLINE_HEAD, flags, ttl_s, len(name)) + name
+
+    # Finds topic, flags and ttl_s of the record in `slot` whose payload lies in buf from start on. Returns where what the
+    # application gave begins.
+    def look_up(self, slot, buf, start):
+        if slot == _INLINE:
+            self.flags, self.ttl_s, n = unpack_from(_INLINE_HEAD, buf, start)
+            start += _INLINE_SIZE + n
+            self.topic = str(buf[start - n : start], "utf-8")
+        else:
+            self.flags = self._flags[slot]
+            self.ttl_s = self._ttls[slot]
+            self.topic = self._names[slot]
+        return start

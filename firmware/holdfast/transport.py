@@ -1,0 +1,61 @@
+# transport.py - TCP, stepped: nothing here waits for the network but resolve(), which the port can only do blocking.
+# May import: socket, errors.   Time: none.   Blocks: resolve() for up to 7 s per DNS server when none answers.
+#
+# Contract of a transport (R43): read and write return 0 for "nothing now, ask again", and raise Fault when it is over.
+from errno import EAGAIN, EINPROGRESS
+import socket
+
+from .errors import Fault, translate
+
+
+
+# Address of a host for Tcp: what connect() takes. A numeric host costs no query. Raises Fault: dns.
+def resolve(host, port):
+    try:
+        return socket.getaddrinfo(host, port)[0][-1]
+    except OSError as e:
+        raise Fault("dns", "%s: %r" % (host, e))
+    except IndexError:
+        raise Fault("dns", host)
+
+
+class Tcp:
+    def __init__(self):
+        self.sock = None
+
+    # Starts connecting; poll `sock` for writing. That says the attempt is over, the first read() says how it ended.
+    # Raises Fault at once when there is no path or no memory.
+    def dial(self, address):
+        try:
+            self.sock = sock = socket.socket()
+            sock.setblocking(False)
+            try:
+                sock.setsockopt(6, 1, 1)  # TCP_NODELAY: from 1.23 on; earlier ports print a warning
+            except OSError:
+                pass
+            sock.connect(address)
+        except OSError as e:
+            if e.errno not in (EINPROGRESS, EAGAIN):
+                raise translate(e, True)
+
+    # Bytes put into buf, 0 when there are none now. opening: nothing has come back yet. Raises Fault.
+    def read(self, buf, opening):
+        try:
+            n = self.sock.readinto(buf)
+        except OSError as e:
+            raise translate(e, opening)
+        if n == 0:
+            raise Fault("closed", "end of stream")
+        return n or 0
+
+    # Bytes taken of data, 0 when there is no room now. Raises Fault.
+    def write(self, data):
+        try:
+            return self.sock.write(data) or 0
+        except OSError as e:
+            raise translate(e, False)
+
+    def close(self):
+        if self.sock:
+            self.sock.close()
+            self.sock = None

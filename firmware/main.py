@@ -1,0 +1,49 @@
+# main.py - the stock application: a telemetry node, driven by config.json. Put your own measurement into measure().
+#
+# Every message is numbered by the application itself, "<life>:<n> <value>", so that whoever receives them can tell without
+# trusting the node whether one is missing. `accept` says on the console that the node has taken message n over.
+import asyncio
+from random import getrandbits
+from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
+
+import holdfast
+
+
+# What this node is there for. Replace it; it must not block for long.
+def measure():
+    return "%d" % (ticks_ms() // 1000)
+
+
+async def sample(node, life, topic, period_ms):
+    beat = node.watch("sample", 3 * period_ms + 5000)
+    n = 0
+    due = ticks_ms()
+    while True:
+        beat()
+        n += 1
+        seq = node.publish(topic, "%s:%d %s" % (life, n, measure()))
+        if seq and node.verbose:
+            node.emit("accept", {"life": life, "n": n, "i": seq})
+        due = ticks_add(due, period_ms)
+        wait = ticks_diff(due, ticks_ms())
+        if wait < 0:  # something has blocked for longer than a period: samples of the past cannot be taken
+            due = ticks_ms()
+        await asyncio.sleep_ms(max(wait, 0))
+
+
+def main():
+    node = None
+    try:
+        node = holdfast.Node("config.json")
+        app = node.config["app"]
+        node.life = "%08x" % getrandbits(32)
+        node.run(sample(node, node.life, app.get("topic", "sensor/temp"), app.get("period_ms", 1000)))
+    except KeyboardInterrupt:
+        if node:
+            node.leave()
+        raise
+    except holdfast.ConfigError as e:
+        print("config.json:", e)  # nothing can be done without one; the prompt is there for whoever will
+
+
+main()

@@ -1,7 +1,8 @@
 # commands.py - what the bench may ask a node over the console. Loaded when the first command comes.
-# May import: gc, machine, asyncio; the node is handed in.   Time: ticks.   Blocks: `hang` with "spin", on purpose.
+# May import: gc, asyncio, time; the node is handed in.   Time: ticks.   Blocks: `hang` with "spin", on purpose.
 from asyncio import core, create_task, sleep_ms
 import gc
+import time
 
 _GRACE_MS = 150  # until the reply is out
 
@@ -54,9 +55,10 @@ def _hang(node, args, answer):
         node.supervisor.bell.disarm()
 
 
+# Sleeps that block, so that the hours pass on the simulation's clock as well; to the loop it is all the same.
 def _spin():
     while True:
-        pass
+        time.sleep_ms(10)
 
 
 def _reset(node, args, answer):

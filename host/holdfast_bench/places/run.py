@@ -60,5 +60,5 @@ def _simulated(plan, options, console):
         from ..sim import run
     except ImportError:
         raise BenchError("this version has no simulation yet: use --board twin") from None
-    history = run(plan)
+    history = run(plan, options.firmware)
     return judge(history, plan, "sim")

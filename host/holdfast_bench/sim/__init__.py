@@ -2,3 +2,6 @@
 
 runner.py (CPython) starts it and reads its history; inside/ (MicroPython) is what runs in it.
 """
+
+from .runner import Outcome, SimulationError, Spec, idle_plan  # noqa: F401
+from .stock import run, stock_spec  # noqa: F401

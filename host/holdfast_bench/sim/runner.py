@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -22,8 +23,8 @@ from ..mpy import compiled
 
 HEAP_KB = 120           # what the firmware has on an ESP32 that is joined to a network (field guide of facts, section 12)
 REAL_LIMIT_S = 300
-PATIENCE_S = 5          # for the last words of an interpreter that was interrupted
-SPINS = 3               # exit status of inside/main.py
+LOOK_MS = 100           # how often a silent interpreter is looked at
+SPIN_S = 1.0            # processor time without a beat (ten virtual seconds), after which the firmware is taken to compute without end
 
 
 class SimulationError(BenchError):
@@ -35,7 +36,8 @@ class Spec:
     """What is simulated. Only JSON values.
 
     plan: as scenario/plan.py compiles it, or `idle_plan(...)`; config: the whole config.json of the board;
-    firmware: the folder that becomes the chip's file system (its config.json is replaced);
+    firmware: firmware/ of a checkout (boot.py, main.py, holdfast/), or any folder that becomes the chip's file system as
+    it is; config.json is added;
     wifi: {"ssid", "key", "channel", "rssi"}; brokers: [{"ip", "port", "name", "user", "password"}];
     world: further fields for inside/rig.py: ticks_start_ms, drift_ppm, delay_ms.
     """
@@ -53,22 +55,32 @@ class Spec:
 
 @dataclass
 class Outcome:
-    """A finished run: where its history lies, and what it took."""
+    """A finished run: its history as JSON lines, and what it took."""
 
-    history: Path
+    history: bytes
     real_s: float
     virtual_ms: int
     kernel_events: int
+    notes: str = ""     # where the firmware computed without end, when it did
 
     def events(self):
-        """The history as a list of dicts, without the last line that only counts."""
-        with open(self.history, encoding="utf-8") as f:
-            return [event for event in map(json.loads, f) if event["src"] != "sim"]
+        """The history as a list of dicts, without the last line, which only counts."""
+        return [event for event in map(_event, self.history.split(b"\n")[:-1]) if event["src"] != "sim"]
 
     @property
     def speed(self):
         """Virtual time over real time."""
         return self.virtual_ms / 1000 / self.real_s
+
+
+def _event(line):
+    """One line of a history. A record that the board garbled is a text, as on a real line."""
+    text = line.decode("utf-8", "replace")
+    try:
+        return json.loads(text)
+    except ValueError:
+        head, _, rest = text.partition(',"src":"')
+        return {"t": int(head[5:]), "src": rest.partition('"')[0], "ev": "text", "text": text}
 
 
 def idle_plan(run_ms, seed=0, board="b1", drain_ms=30_000):
@@ -78,22 +90,25 @@ def idle_plan(run_ms, seed=0, board="b1", drain_ms=30_000):
 
 
 def run(spec, folder=None, limit_s=REAL_LIMIT_S):
-    """Carry out one run. folder: where spec.json, flash/ and history.jsonl are left, else they are temporary and only the history
-    stays, in memory of the caller's choosing. limit_s: real time. Raises SimulationError, TimedOut."""
+    """Carry out one run. folder: where spec.json, flash/ and history.jsonl are left; without one only the history is kept, in
+    memory. limit_s: real time. Raises SimulationError, TimedOut."""
     with contextlib.ExitStack() as stack:
         work = Path(folder) if folder else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-sim-")))
         work.mkdir(parents=True, exist_ok=True)
         _prepare(spec, work)
         began = time.monotonic()
-        _interpret(spec, work, limit_s)
-        return _outcome(work, time.monotonic() - began)
+        said = _interpret(spec, work, limit_s)
+        return _outcome(work, time.monotonic() - began, said)
 
 
 def _prepare(spec, work):
     """The folder of the run. Everything in it has the same name in every run: names are on the heap, too."""
-    flash = work / "flash"
+    flash, source = work / "flash", Path(spec.firmware)
     shutil.rmtree(flash, ignore_errors=True)
-    shutil.copytree(spec.firmware, flash, ignore=shutil.ignore_patterns("__pycache__", ".sources"))
+    if (source / "holdfast").is_dir():
+        _deploy(source, flash)
+    else:
+        shutil.copytree(source, flash, ignore=shutil.ignore_patterns("__pycache__"))
     (flash / "config.json").write_text(json.dumps(spec.config))
     _link(work / "lib", _library())
     _link(work / "frozen", choices().umqtt)
@@ -101,6 +116,14 @@ def _prepare(spec, work):
         "plan": spec.plan, "seed": spec.seed, "board": spec.board, "wifi": spec.wifi, "brokers": spec.brokers,
         "flash": "flash", "frozen": "frozen", **(spec.world or {})}))
     (work / "history.jsonl").unlink(missing_ok=True)
+
+
+def _deploy(source, flash):
+    """What holdfast deploy puts onto a board, with the package compiled: byte code is what a node in the field runs."""
+    package = compiled({"lib/holdfast": source / "holdfast"}, "firmware")
+    shutil.copytree(package / "lib", flash / "lib")
+    for name in ("boot.py", "main.py"):
+        shutil.copyfile(source / name, flash / name)
 
 
 def _link(path, target):
@@ -131,26 +154,51 @@ def _start(command, work):
 
 
 def _interpret(spec, work, limit_s):
+    """Run the interpreter to its end; returns what it said beside its beats."""
     micropython = interpreter()
     budget_kb = spec.heap_kb * micropython.bits // 32
     process = _start(_command(micropython, budget_kb + _share_kb(micropython, work)), work)
     try:
-        output, _ = process.communicate(timeout=limit_s)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)
-        try:
-            output, _ = process.communicate(timeout=PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            output, _ = process.communicate()
-        raise TimedOut("the simulation to end (%s)" % _where(work, output), limit_s * 1000, _last(work)) from None
-    except BaseException:
+        said, in_time = _listen(process, time.monotonic() + limit_s)
+    finally:
         process.kill()
-        process.communicate()
-        raise
+        process.wait()
+        process.stdout.close()
+    if not in_time:
+        raise TimedOut("the simulation to end", limit_s * 1000, _last(work))
     if process.returncode:
         raise SimulationError("the simulation's interpreter ended with status %d: %s; last event: %s"
-                              % (process.returncode, _last_line(output), _last(work)))
+                              % (process.returncode, _last_line(said), _last(work)))
+    return said
+
+
+def _listen(process, until):
+    """(what the process said, whether it ended in time). Every beat is ten virtual seconds; the processor time of a few seconds
+    without one is far more than any healthy run needs: the firmware computes without end and is interrupted."""
+    said, beat_at_s = b"", 0.0
+    poller = select.poll()
+    poller.register(process.stdout, select.POLLIN)
+    while time.monotonic() < until:
+        if poller.poll(LOOK_MS):
+            data = os.read(process.stdout.fileno(), 65536)
+            if not data:
+                process.wait(max(0.1, until - time.monotonic()))
+                return said, True
+            said += data.replace(b".", b"") if not said else data
+            beat_at_s = _processor_s(process)
+        elif _processor_s(process) - beat_at_s > SPIN_S:
+            process.send_signal(signal.SIGINT)
+            beat_at_s = _processor_s(process)
+    return said, False
+
+
+def _processor_s(process):
+    """Processor time the process has used; where the system does not tell, the time of day serves."""
+    try:
+        fields = Path("/proc/%d/stat" % process.pid).read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return time.monotonic()
 
 
 def _share_kb(micropython, work):
@@ -180,12 +228,12 @@ def _share_kb(micropython, work):
 WORLD_WORKING_KB = 64   # what the world needs beside what it is: frames under way, the broker's queues, lines of history
 
 
-def _outcome(work, real_s):
+def _outcome(work, real_s, said):
     history = work / "history.jsonl"
     last = _last_event(history)
     if not last or last.get("src") != "sim" or last.get("ev") != "end":
         raise SimulationError("the simulation ended without a last word; last event: %s" % last)
-    return Outcome(history, real_s, last["virtual_ms"], last["events"])
+    return Outcome(history.read_bytes(), real_s, last["virtual_ms"], last["events"], said.decode("utf-8", "replace").strip())
 
 
 def _last_event(path):
@@ -204,15 +252,6 @@ def _last_event(path):
 def _last(work):
     event = _last_event(work / "history.jsonl")
     return "nothing" if event is None else json.dumps(event)[:300]
-
-
-def _where(work, output):
-    """Where the firmware computes without end, when it could be asked."""
-    event = _last_event(work / "history.jsonl")
-    if event and event.get("ev") == "spins":
-        lines = event["where"].strip().splitlines()
-        return "the firmware computes without end: %s" % " ".join(line.strip() for line in lines[-3:])
-    return _last_line(output)
 
 
 def _last_line(output):

@@ -66,7 +66,7 @@ def test_an_hour_passes_in_a_second_and_every_message_arrives(tmp_path):
 def test_equal_runs_leave_equal_bytes(tmp_path):
     plan = plan_of(("gone", 3, fault("ap_gone")), ("gone.end", 20, end("gone")), ("cut", 30, fault("power_cut")), ("cut.end", 33, end("cut")),
                    ("loss", 40, fault("loss")), ("loss.end", 80, end("loss")))
-    runs = [run(spec(plan, seed), folder=tmp_path / ("run%d" % i), limit_s=60).history.read_bytes() for i, seed in enumerate((7, 7, 8))]
+    runs = [run(spec(plan, seed), folder=tmp_path / ("run%d" % i), limit_s=60).history for i, seed in enumerate((7, 7, 8))]
     assert runs[0] == runs[1]
     assert runs[0] != runs[2]
 
@@ -181,10 +181,16 @@ def test_exception_that_ends_main_py_is_on_the_console(tmp_path, simulate):
     assert "no message of b1" in find(events, ev="stopped")[0]["why"]
 
 
-def test_firmware_that_computes_without_end_is_stopped_and_named(tmp_path):
-    app = write_main(tmp_path / "fw", "def forever():\n    while True:\n        pass\nforever()\n")
-    with pytest.raises(TimedOut, match="computes without end.*forever"):
-        run(spec(plan_of(), firmware=app), limit_s=2)
+def test_firmware_that_computes_without_end_is_bitten_by_its_watchdog_in_virtual_time(tmp_path):
+    text = "import machine\nmachine.WDT(timeout=5000)\ndef forever():\n    while True:\n        pass\nforever()\n"
+    outcome = run(spec(plan_of(deadline_s=8), firmware=write_main(tmp_path / "fw", text)), folder=tmp_path / "run", limit_s=60)
+    bite, = find(outcome.events(), src="chip/b1", ev="bite")
+    assert bite["t"] == 5_300 and "in forever" in outcome.notes
+
+
+def test_simulation_that_does_not_end_is_ended(tmp_path):
+    with pytest.raises(TimedOut, match="waited 0.2 s for the simulation to end; last seen"):
+        run(spec(idle_plan(10**9)), limit_s=0.2)
 
 
 def test_firmware_gets_no_more_heap_than_its_budget(tmp_path):
@@ -208,5 +214,5 @@ def test_both_word_sizes_write_the_same_history(tmp_path, monkeypatch):
     histories = []
     for which in ("micropython", "micropython32"):
         monkeypatch.setattr("holdfast_bench.sim.runner.interpreter", lambda which=which: getattr(choices(), which))
-        histories.append(run(spec(plan, 5), folder=tmp_path / which, limit_s=60).history.read_bytes())
+        histories.append(run(spec(plan, 5), folder=tmp_path / which, limit_s=60).history)
     assert histories[0] == histories[1]

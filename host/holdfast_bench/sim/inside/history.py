@@ -1,18 +1,18 @@
 """The history of a simulated run, written as JSON lines while it happens (docs/architecture.md describes the events).
 
-Text goes in as text: a console record becomes an event by changing its first characters, without being parsed, unless
-somebody waits for events. Fields are written in the order given, so that equal runs give equal bytes.
+Bytes go in as bytes: a console record becomes an event by a new beginning and another name for its `t`, without being
+parsed, unless somebody waits for events. Fields are written in the order given, so that equal runs give equal bytes.
 """
 
 from binascii import b2a_base64
 from json import dumps, loads
 
-LINES = 16          # written together
+BUFFER = 4096
 TEXT_MAX = 1000     # characters of console text in one event
 
 
 class History:
-    """`listen(event)` gets every event as a dict while `watching` is true, those of `bench` always."""
+    """`listen(event)` gets every event as a dict while `watching` is true, those of `bench` always. file: binary."""
 
     def __init__(self, kernel, file, board):
         self.kernel = kernel
@@ -20,10 +20,12 @@ class History:
         self.listen = None
         self.count = 0
         self._file = file
-        self._console = ',"src":"board/%s",' % board
-        self._broker = ',"src":"broker","ev":"recv","board":"%s","topic":' % board
+        self._buffer = bytearray(BUFFER)
+        self._view = memoryview(self._buffer)
+        self._used = 0
         self._name = board
-        self._lines = []
+        self._console_head = b'{"t":%%d,"src":"board/%s",' % board.encode()
+        self._recv_head = b'{"t":%%d,"src":"broker","ev":"recv","board":"%s","topic":' % board.encode()
         self._topics = {}       # topic -> its JSON text
 
     def add(self, src, ev, *pairs):
@@ -31,7 +33,7 @@ class History:
         line = '{"t":%d,"src":"%s","ev":"%s"' % (self.kernel.now_ms, src, ev)
         for i in range(0, len(pairs), 2):
             line += ',"%s":%s' % (pairs[i], dumps(pairs[i + 1]))
-        self._write(line + "}\n")
+        self._line((line.encode(), b"}\n"))
         if self.listen and (self.watching or src == "bench"):
             event = {"t": self.kernel.now_ms, "src": src, "ev": ev}
             for i in range(0, len(pairs), 2):
@@ -46,38 +48,59 @@ class History:
         """A line of the console that is no record."""
         self.add("board/" + self._name, "text", "text", text[:TEXT_MAX])
 
-    def record(self, name, rest):
-        """A console record: the event's name and what follows `"t":` in it, up to its closing brace."""
-        line = '{"t":%d%s"ev":"%s","ticks":%s\n' % (self.kernel.now_ms, self._console, name, rest)
-        self._write(line)
+    def record(self, data, begin, ticks, end):
+        """A console record, `data` from index begin (behind its brace) to end (before it); ticks: where its key "t" stands."""
+        view = memoryview(data)
+        parts = (self._console_head % self.kernel.now_ms, view[begin:ticks], b'"ticks"', view[ticks + 3:end], b"}\n")
+        self._line(parts)
         if self.watching:
-            self.listen(loads(line))
+            self._told(parts)
 
     def recv(self, topic, payload, qos, retain, dup):
         """A message has arrived at the broker."""
-        topic_text = self._topics.get(topic)
-        if topic_text is None:
-            topic_text = self._topics[topic] = dumps(str(topic, "utf-8"))
+        topic_json = self._topics.get(topic)
+        if topic_json is None:
+            topic_json = self._topics[topic] = dumps(str(topic, "utf-8")).encode()
         try:
-            content = '"payload":' + dumps(str(payload, "utf-8"))
+            key, content = b',"payload":', dumps(str(payload, "utf-8")).encode()
         except UnicodeError:
-            content = '"payload64":"%s"' % str(b2a_base64(payload), "utf-8").strip()
-        line = '{"t":%d%s%s,%s,"qos":%d,"retain":%s,"dup":%s}\n' % (
-            self.kernel.now_ms, self._broker, topic_text, content, qos, "true" if retain else "false", "true" if dup else "false")
-        self._write(line)
+            key, content = b',"payload64":', dumps(str(b2a_base64(payload), "utf-8").strip()).encode()
+        parts = (self._recv_head % self.kernel.now_ms, topic_json, key, content, _FLAGS[qos << 2 | (2 if retain else 0) | (1 if dup else 0)])
+        self._line(parts)
         if self.watching:
-            self.listen(loads(line))
+            self._told(parts)
 
-    def _write(self, line):
+    def _told(self, parts):
+        try:
+            event = loads(b"".join([bytes(part) for part in parts]))
+        except ValueError:
+            return                  # a garbled record: the host makes a text of it
+        self.listen(event)
+
+    def _line(self, parts):
         self.count += 1
-        self._lines.append(line)
-        if len(self._lines) >= LINES:
-            self.flush()
+        used = self._used
+        buffer = self._buffer
+        for part in parts:
+            end = used + len(part)
+            if end > BUFFER:
+                self._used = used
+                self.flush()
+                used, end = 0, len(part)
+                if end > BUFFER:
+                    self._file.write(part)
+                    continue
+            buffer[used:end] = part
+            used = end
+        self._used = used
 
     def flush(self):
-        self._file.write("".join(self._lines))
-        self._lines.clear()
+        self._file.write(self._view[:self._used])
+        self._used = 0
 
     def close(self):
         self.flush()
         self._file.close()
+
+
+_FLAGS = [b',"qos":%d,"retain":%s,"dup":%s}\n' % (i >> 2, b"true" if i & 2 else b"false", b"true" if i & 1 else b"false") for i in range(12)]

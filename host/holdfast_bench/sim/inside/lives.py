@@ -5,6 +5,7 @@ May use: chip.boot, the rig. Only the end of a run leaves run(); the firmware's 
 
 import gc
 import os
+import random
 
 from ...chip import boot
 from ...world.kernel import ChipReset
@@ -20,12 +21,8 @@ CAUSES = {"power_on": "power", "en": "en", "brownout": "brownout", "software": "
           "int_wdt": "wdt", "deep_sleep": "deepsleep"}
 
 
-class Spinning(Exception):
-    """The host lost patience: the firmware computes without end. The text is where."""
-
-
 def run(rig):
-    """Live until the run is over. Raises Spinning."""
+    """Live until the run is over. rig.told(text) takes what concerns nobody but the host."""
     chip, kernel, history = rig.chip, rig.kernel, rig.history
     kind = "power_on"
     while True:
@@ -77,6 +74,8 @@ def _between(rig, end):
 def _life(rig):
     """boot.py, main.py, then silence: nobody sits at the prompt. A soft reset begins again, within the same life."""
     while True:
+        # The chip seeds it with true noise at every start; the interpreter with the machine's time.
+        random.seed(rig.chip.rng.bits())
         scope = {"__name__": "__main__"}
         how = _script(rig, "boot.py", scope)
         if how == boot.ENDED:
@@ -99,8 +98,10 @@ def _script(rig, name, scope):
     except SystemExit:
         return boot.EXITED
     except KeyboardInterrupt as e:
-        # No Ctrl-C comes over the simulated line: this is the host, whose patience is over.
-        raise Spinning(_where(e))
+        # No Ctrl-C comes over the simulated line: this is the host, which has seen that the firmware computes without ever
+        # asking the world for anything. So would it for ever: time goes on without it until something ends its life.
+        rig.told(_where(e))
+        rig.kernel.wait(None)
     except Exception as e:
         rig.chip.console.print_exception(e)
         return boot.RAISED

@@ -1,61 +1,84 @@
-"""What has been handed over and has not arrived: only to know when a drain is finished. The verdict is the host's."""
+"""What has been handed over and has not arrived: only to know when a drain is finished. The verdict is the host's.
+
+Numbers of a life count up from 1, so the last one handed over says enough: it is kept as it came and read when it matters.
+"""
 
 from json import loads
 
 
+class _Life:
+    def __init__(self, name):
+        self.name = name            # as bytes
+        self.last = b""             # its newest accept record
+        self.below = 1              # every number below this has arrived
+        self.ahead = []             # numbers from there on that have arrived
+
+    def arrived(self, n):
+        if n == self.below:
+            self.below = n + 1
+            while self.below in self.ahead:
+                self.ahead.remove(self.below)
+                self.below += 1
+        elif n > self.below and n not in self.ahead:
+            self.ahead.append(n)
+
+    def missing(self):
+        """How many of those handed over have not arrived."""
+        if not self.last:
+            return 0
+        try:
+            last = loads(self.last)["n"]
+        except (ValueError, KeyError):
+            return 0                # a garbled record counts for nothing here
+        return max(0, last - self.below + 1 - len(self.ahead))
+
+
 class Tally:
     def __init__(self):
-        self._open = []         # [life, {n: sequence number}]; lives are few
+        self._lives = []            # the newest last
+        self._dropped = 0           # messages the firmware gave up, as it says
         self._cut = False
 
-    def _of(self, life):
-        for entry in self._open:
-            if entry[0] == life:
-                return entry[1]
-        # The lives before have nothing new to hand over: only those that miss something are kept.
-        self._open = [entry for entry in self._open if entry[1]]
-        numbers = {}
-        self._open.append([life, numbers])
-        return numbers
+    def note(self, data, start):
+        """A console record (bytes); its event's name stands at `start`."""
+        if data.startswith(b'accept"', start):
+            if not self._cut:
+                at = data.find(b'"', data.find(b'"life":') + 7) + 1
+                self._life(data[at:data.find(b'"', at)]).last = data
+        elif data.startswith(b'drop"', start):
+            try:
+                self._dropped += loads(data).get("n", 1)
+            except ValueError:
+                pass
 
-    def note(self, name, rest):
-        """A console record; `rest` is what follows `"t":`."""
-        if name == "accept":
-            if self._cut:
-                return
-            event = loads('{"t":' + rest)
-            self._of(event["life"].encode())[event["n"]] = event["i"]
-        elif name == "drop":
-            event = loads('{"t":' + rest)
-            first, last = event["i"], event["i"] + event.get("n", 1)
-            for _, numbers in self._open:
-                for n in [n for n in numbers if first <= numbers[n] < last]:
-                    del numbers[n]
+    def _life(self, name):
+        lives = self._lives
+        if lives and lives[-1].name == name:
+            return lives[-1]
+        for life in lives:
+            if life.name == name:
+                return life
+        # The lives before hand nothing over any more: only those that miss something are kept.
+        self._lives = [life for life in lives if life.missing()]
+        self._lives.append(_Life(name))
+        return self._lives[-1]
 
     def recv(self, payload):
         """A message has arrived: "<life>:<n> …", bare or as "p" of an envelope."""
-        colon = payload.find(b":")
-        if payload[:1] == b"{":
-            at = payload.find(b'"p":')
-            at = payload.find(b'"', at + 4) + 1 if at >= 0 else 0
-            colon = payload.find(b":", at) if at else -1
-        else:
-            at = 0
-        if colon < 0:
-            return
-        life = payload[at:colon]
-        for known, numbers in self._open:
-            if known == life:
-                end = colon + 1
+        for life in self._lives:
+            name = life.name
+            at = payload.find(name)
+            if at >= 0:
+                end = start = at + len(name) + 1
                 while end < len(payload) and 48 <= payload[end] <= 57:
                     end += 1
-                if end > colon + 1:
-                    numbers.pop(int(payload[colon + 1:end]), None)
+                if end > start and payload[start - 1] == 58:
+                    life.arrived(int(payload[start:end]))
                 return
 
     def memory_lost(self):
         """Everything that lay in RTC memory is gone."""
-        self._open.clear()
+        self._lives.clear()
 
     def cut(self):
         """What is handed over from now on does not count."""
@@ -63,11 +86,11 @@ class Tally:
 
     def missing(self):
         """How many have not arrived."""
-        return sum([len(numbers) for _, numbers in self._open])
+        return max(0, sum([life.missing() for life in self._lives]) - self._dropped)
 
     def first(self):
-        """The name of one that is missing: the lowest number of the first life that misses any."""
-        for life, numbers in self._open:
-            if numbers:
-                return "%s:%d" % (str(life, "utf-8"), min(numbers))
+        """The name of one that is missing."""
+        for life in self._lives:
+            if life.missing():
+                return "%s:%d" % (str(life.name, "utf-8"), life.below)
         return ""

@@ -6,6 +6,7 @@ import json
 import machine
 import network
 import os
+import random
 import socket
 import struct
 import sys
@@ -13,7 +14,7 @@ import time
 
 with open("config.json") as f:
     config = json.load(f)
-life = "%08x" % struct.unpack(">I", os.urandom(4))[0]
+life = "%04x%04x" % (struct.unpack(">H", os.urandom(2))[0], random.getrandbits(16))
 hung = []
 answered = [0]
 

@@ -31,9 +31,9 @@ def umqtt_file():
     return (choices().umqtt / "umqtt" / "simple.py").read_bytes()
 
 
-def make_config(secrets, overrides, firmware=None):
+def make_config(secrets, overrides, example=None):
     """config.json as bytes: the firmware's example, then secrets, then overrides; later ones win."""
-    config = read_json(Path(firmware or checkout.FIRMWARE) / "config.example.json", "the example configuration")
+    config = read_json(example or checkout.FIRMWARE / "config.example.json", "the example configuration")
     return json.dumps(merged(merged(config, secrets), overrides), indent=1).encode()
 
 

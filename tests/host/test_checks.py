@@ -201,6 +201,13 @@ def test_detection_is_none_when_the_fault_was_over_before_anybody_noticed():
     assert story.recv(1).drained().judge().numbers["detect_ms"] == 100
 
 
+def test_after_a_momentary_fault_recovery_is_the_first_arrival_after_it_was_noticed():
+    plan = [{"id": "forgot", "do": "fault", "boards": ["b1"], "momentary": True, "resets": False}]
+    story = Story().accept(1).bench("fault", id="forgot").recv(1).accept(2).state("online", "suspect").recv(2).drained()
+    numbers = story.judge(actions=plan).numbers
+    assert (numbers["detect_ms"], numbers["recovery_ms"]) == (300, 400)
+
+
 def test_stall_is_measured_by_the_devices_own_ticks_across_their_wrap():
     story = Story().accept(1, ticks=(1 << 30) - 100).accept(2, ticks=250).recv(1, 2).drained()
     assert story.judge(sample_ms=200).numbers["stall_ms_max"] == 150

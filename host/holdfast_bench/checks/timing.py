@@ -23,33 +23,45 @@ def _longest(values):
 
 def _recoveries(case):
     """Only the instant counts at which no fault is left: before it nobody could have recovered."""
-    active, healed_at = {}, []
+    active, healed = {}, []  # healed: (instant, not before)
     for e in case.events:
         if e["src"] != "bench":
             continue
-        if e["ev"] == "fault" and not case.action(e["id"]).get("momentary"):
+        action = case.action(e.get("id")) if e["ev"] == "fault" else {}
+        if e["ev"] == "fault" and action.get("momentary"):
+            noticed = _noticed(case, e, action)
+            if not active and noticed is not None:
+                healed.append((e["t"], noticed))  # what was under way may still have come in
+        elif e["ev"] == "fault":
             active[e["id"]] = True
         elif e["ev"] == "end" and active.pop(e["of"], None) and not active:
-            healed_at.append(e["t"])
+            healed.append((e["t"], e["t"]))
     arrivals = [e["t"] for e in case.of("broker", "recv") if numbered(e.get("payload", ""))]
-    for at in healed_at:
-        later = [t for t in arrivals if t >= at]
+    for at, not_before in healed:
+        later = [t for t in arrivals if t >= not_before]
         if later:
             yield later[0] - at
 
 
 def _detections(case):
-    left_online = [(e["t"], e["src"].partition("/")[2]) for e in case.of("board", "state") if e.get("old") == "online"]
     for fault in case.of("bench", "fault"):
-        action = case.action(fault["id"])
-        if action.get("momentary"):
-            continue
-        ends = [e["t"] for e in case.of("bench", "end") if e["of"] == fault["id"]]
-        until = ends[0] if ends else case.events[-1]["t"]
-        for board in action.get("boards", []):
-            seen = [t for t, name in left_online if name == board and fault["t"] <= t <= until]
-            if seen:
-                yield seen[0] - fault["t"]
+        noticed = _noticed(case, fault, case.action(fault["id"]))
+        if noticed is not None:
+            yield noticed - fault["t"]
+
+
+def _noticed(case, fault, action):
+    """When the last of the boards that a fault hit left online while it lasted; None when none did, or a reset was its effect."""
+    if action.get("resets"):
+        return None
+    ends = [e["t"] for e in case.of("bench", "end") if e["of"] == fault["id"]]
+    until = ends[0] if ends else case.events[-1]["t"]
+    seen = []
+    for board in action.get("boards", []):
+        left = [e["t"] for e in case.of("board", "state")
+                if e["old"] == "online" and e["src"] == "board/" + board and fault["t"] <= e["t"] <= until]
+        seen += left[:1]
+    return max(seen, default=None)
 
 
 def _stalls(case):

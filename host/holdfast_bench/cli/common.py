@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from rich.table import Table
 
 from ..errors import BenchError
 
-out = Console(highlight=False)
+WIDTH = 150  # of lines that no terminal limits
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH)
 err = Console(stderr=True, highlight=False)
 
 JSON_HELP = "Write the result as JSON to this file (- for standard output)."

@@ -47,13 +47,29 @@ class _View:
                 yield line
 
 
+REPEAT_MS = 10_000  # a line that was told within this time is only counted
+
+
 class _Lines(_View):
+    def __init__(self, *args):
+        super().__init__(*args)
+        self._told = {}  # (who, text) → [when it was told last, how often it came since]
+
+    def _tell(self, t, who, text):
+        told = self._told.setdefault((who, text), [None, 0])
+        if told[0] is not None and t < told[0] + REPEAT_MS:
+            told[1] += 1
+            return
+        more = "  (and %d times more)" % told[1] if told[1] else ""
+        told[0], told[1] = t, 0
+        self.console.print("%7.1f s  %-6s %s%s" % (t / 1000, who, text, more), markup=False, soft_wrap=True)
+
     def follow(self):
         self.console.print("%s on %s, seed %d" % (self.plan["scenario"], self.place, self.plan["seed"]))
         while True:
             last_look = self.stop.wait(REFRESH_S)
             for t, who, text in self._new_lines():
-                self.console.print("%7.1f s  %-6s %s" % (t / 1000, who, text), markup=False, soft_wrap=True)
+                self._tell(t, who, text)
             if last_look:
                 return
 

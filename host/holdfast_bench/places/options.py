@@ -11,4 +11,5 @@ class Options:
     ports: tuple = ()  # of real boards, in the order of the scenario's boards
     firmware: Path | None = None  # another folder than firmware/
     secrets: Path | None = None
+    fresh: bool = False  # twins begin with empty flash, instead of with the firmware that an earlier run deployed
     say: Callable[[str], None] = lambda text: None  # one line about what set-up is doing

@@ -25,7 +25,6 @@ def install(chip, send, baud=115200, frozen=""):
     """Make `chip` (soc.Chip) the chip of this process. send(bytes) takes what its UART sends; frozen: the folder
     of packages that the ESP32 has frozen in and this interpreter has not (umqtt): found before /lib, after the root."""
     soc.chip = chip
-    chip.uart_lines = {}
     from .console import Console
     chip.console = Console(send, baud)
     here = __name__[:__name__.rfind(".") + 1]

@@ -59,8 +59,8 @@ class NVS:
 
 def idf_heap_info(capabilities):
     """[(total, free, largest free block, least free ever)]: one region of the size an ESP32 has left beside MicroPython."""
-    free = 103796 - (8000 if chip.wifi.started else 0)
-    return [(229376, free, 102400 - (8000 if chip.wifi.started else 0), free - 4000)]
+    radio = 8000 if chip.station.view()[0] else 0
+    return [(229376, 103796 - radio, 102400 - radio, 99796 - radio)]
 
 
 def raw_temperature():

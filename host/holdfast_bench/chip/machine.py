@@ -54,7 +54,7 @@ def deepsleep(ms=0):
 
 def lightsleep(ms=0):
     """Time passes, nothing runs. Wi-Fi does not live through it."""
-    chip.wifi.stop()
+    chip.station.stop()
     _kernel.wait(_kernel.now_ms + ms)
     chip.wake = TIMER_WAKE
 

@@ -3,6 +3,7 @@
 The access-point interface exists and does nothing.
 """
 
+from ..world.station import VIEW
 from ..world.wifi import INVALID_ARG, INVALID_MODE, NOT_STARTED, WifiError
 from .soc import chip
 
@@ -25,10 +26,25 @@ STAT_NO_AP_FOUND_W_COMPATIBLE_SECURITY = 210
 STAT_NO_AP_FOUND_IN_AUTHMODE_THRESHOLD = 211
 STAT_NO_AP_FOUND_IN_RSSI_THRESHOLD = 212
 
+_TX_STEPS = (8, 20, 28, 44, 52, 56, 60, 66, 72, 78, 80)   # quarter dBm the driver knows: 8.5 dBm reads back as 7
+
 _kernel = chip.kernel
-_wifi = chip.wifi
-_station = chip.station
+_station = chip.station     # its VIEW comes in one piece: _see() takes a fresh one
 _settings = {"country": "XX", "hostname": "mpy-esp32"}
+
+
+class _View:
+    """The station's view by name; refreshed before each use."""
+
+
+_now = _View()
+
+
+def _see():
+    values = _station.view()
+    for i, name in enumerate(VIEW):
+        setattr(_now, name, values[i])
+    return _now
 
 
 def _raise(e):
@@ -68,16 +84,17 @@ class WLAN:
 
     def active(self, on=None):
         _kernel.spend_us(100)
+        now = _see()
         if on is None:
-            return _wifi.started
-        if on and not _wifi.started:
+            return now.started
+        if on and not now.started:
             # The port spins here until the driver says so: nothing gets through meanwhile.
-            _wait(16 if _wifi.mode_set else 380)
-            _wifi.start()
-        elif not on and _wifi.started:
+            _wait(16 if now.mode_set else 380)
+            _station.start()
+        elif not on and now.started:
             _wait(24)
-            _wifi.stop()
-        return _wifi.started
+            _station.stop()
+        return bool(on)
 
     def connect(self, ssid=None, key=None, *, bssid=None):
         _kernel.spend_us(5000)
@@ -103,10 +120,10 @@ class WLAN:
     def status(self, what=None):
         _kernel.spend_us(20)
         if what is None:
-            return _station.status()
+            return _see().code
         if what == "rssi":
             try:
-                return _wifi.rssi()
+                return _station.rssi()
             except WifiError as e:
                 _raise(e)
         if what == "stations":
@@ -115,16 +132,17 @@ class WLAN:
 
     def isconnected(self):
         _kernel.spend_us(20)
-        return _station.connected
+        return _see().connected
 
     def scan(self):
-        if not _wifi.started:
+        now = _see()
+        if not now.started:
             raise OSError("STA must be active")
-        if _wifi.busy():
+        if now.busy:
             _wait(4)
             return []
-        _wait(2900 if _station.connected else 2480)
-        return [(ap.ssid.encode(), ap.bssid, ap.channel, rssi, ap.auth, False) for ap, rssi in _wifi.heard()]
+        _wait(2900 if now.connected else 2480)
+        return _station.scan()
 
     def config(self, *args, **settings):
         _kernel.spend_us(200)
@@ -134,7 +152,7 @@ class WLAN:
             try:
                 for name in sorted(settings):
                     self._set(name, settings[name])
-                if not _wifi.mode_set:
+                if not _see().mode_set:
                     raise WifiError(INVALID_MODE)
             except WifiError as e:
                 _raise(e)
@@ -145,25 +163,22 @@ class WLAN:
 
     def _set(self, name, value):
         if name == "reconnects":
-            _station.reconnects = value
+            _station.configure("reconnects", value)
         elif name == "pm":
             if not 0 <= value <= 2:
                 raise WifiError(INVALID_ARG)
-            _wifi.pm = value
+            _station.configure("pm", value)
         elif name == "txpower":
-            if not _wifi.started:
+            if not _see().started:
                 raise WifiError(NOT_STARTED)
             quarters = int(value * 4)
             if not 8 <= quarters <= 84:
                 raise WifiError(INVALID_ARG)
-            # The driver knows steps: 8.5 dBm reads back as 7.
-            _wifi.txpower = [q for q in (8, 20, 28, 34, 44, 52, 56, 60, 66, 72, 78, 80) if q <= quarters][-1]
-            if quarters == 34:
-                _wifi.txpower = 28
+            _station.configure("txpower", [q for q in _TX_STEPS if q <= quarters][-1])
         elif name in ("hostname", "dhcp_hostname"):
             hostname(value)
         elif name == "channel":
-            _wifi.channel = value
+            _station.configure("channel", value)
         elif name == "mac":
             if len(bytes(value)) != 6:
                 raise ValueError("invalid buffer length")
@@ -179,21 +194,21 @@ class WLAN:
         if name == "mac":
             return chip.mac
         if name in ("ssid", "essid"):
-            return _wifi.ssid
+            return _see().ssid
         if name == "channel":
-            return _wifi.channel if _wifi.mode_set else 0
+            return _see().channel if _now.mode_set else 0
         if name == "reconnects":
-            return _station.reconnects
+            return _see().reconnects
         if name == "pm":
-            return _wifi.pm
+            return _see().pm
         if name in ("hostname", "dhcp_hostname"):
             return _settings["hostname"]
         if name == "protocol":
             return 7
         if name == "txpower":
-            if not _wifi.started:
+            if not _see().started:
                 raise OSError(NOT_STARTED)
-            return _wifi.txpower * 0.25
+            return _now.txpower * 0.25
         if name in ("hidden", "security", "authmode", "max_clients"):
             raise OSError("AP required")
         raise ValueError("unknown config param")
@@ -201,10 +216,11 @@ class WLAN:
     def ifconfig(self, new=None):
         _kernel.spend_us(300)
         if new is None:
-            return _wifi.ip, _wifi.mask, _wifi.gateway, _wifi.dns
+            now = _see()
+            return now.ip, now.mask, now.gateway, now.dns
         if new == "dhcp":
             try:
-                _wifi.set_dhcp()
+                _station.set_dhcp(False)
             except WifiError as e:
                 _raise(e)
             return
@@ -215,29 +231,29 @@ class WLAN:
         for part in new:
             if not _is_ip(part):
                 raise ValueError("invalid arguments")
-        _wifi.set_static(*new)
+        _station.set_static(*new)
 
     def ipconfig(self, what=None, **settings):
         _kernel.spend_us(300)
+        now = _see()
         if what == "addr4":
-            return _wifi.ip, _wifi.mask
+            return now.ip, now.mask
         if what == "gw4":
-            return _wifi.gateway
+            return now.gateway
         if what == "dhcp4":
-            return _wifi.static is None
+            return not now.is_static
         if what == "has_dhcp4":
-            return _wifi.static is None and _wifi.ip != "0.0.0.0"
+            return not now.is_static and now.ip != "0.0.0.0"
         if what is not None:
             raise ValueError("unexpected key")
         if settings.get("dhcp4"):
-            _wifi.dhcp.stop()
-            _wifi.set_dhcp()
+            _station.set_dhcp(True)
         if "addr4" in settings:
             addr = settings["addr4"]
             ip, mask = addr if isinstance(addr, tuple) else _split(addr)
-            _wifi.set_static(ip, mask, settings.get("gw4", _wifi.gateway), None)
+            _station.set_static(ip, mask, settings.get("gw4", now.gateway), None)
         elif "gw4" in settings:
-            _wifi.gateway = settings["gw4"]
+            _station.configure("gateway", settings["gw4"])
 
     def __repr__(self):
         return "<WLAN>"
@@ -283,11 +299,11 @@ def _wait(ms):
 
 def ipconfig(what=None, **settings):
     if what == "dns":
-        return _wifi.dns
+        return _see().dns
     if what is not None:
         raise ValueError("unexpected key")
     if "dns" in settings:
-        _wifi.dns = settings["dns"]
+        _station.configure("dns", settings["dns"])
 
 
 def country(code=None):

@@ -17,47 +17,66 @@ from ..world.wifi import Wifi
 chip = None
 
 
-class Chip:
-    """What exists once per chip. `ether` is the air around it, `stack` its TCP (see docs/architecture.md), `console` the
-    UART of the REPL; the memories may be replaced by ones that are kept in files before boot.install()."""
+class Core:
+    """What the fakes see of the chip, wherever its world is: in this process (Chip) or behind a twin's link (remote.py).
 
-    def __init__(self, kernel, ether, seed=0, mac=b"\x24\x0a\xc4\x00\x00\x01", ticks_start_ms=0):
+    Besides the attributes set here: station (world/station.py), resolver (resolve), stack (docs/architecture.md), rtc
+    (read, write), nvs, clock, flash, rng.
+    """
+
+    def __init__(self, kernel, mac, ticks_start_ms):
         self.kernel = kernel
-        self.ether = ether
-        self.seed = seed
         self.mac = mac
-        self.rng = rng_for(seed, "chip")
-        self.wifi = Wifi(kernel, ether, rng_for(seed, "radio"), mac)
-        self.station = Station(self.wifi)
-        self.wifi.on_down = self._address_lost
-        self.name_servers = {}     # address -> dns.Server, as reached from this chip
-        self.resolver = Resolver(kernel, self._name_server)
-        self.stack = None
-        self.console = None
-        self.rtc = RtcMemory(kernel)
-        self.clock = Clock(kernel)
-        self.nvs = Nvs()
-        self.flash = None
         self.ticks_start_ms = ticks_start_ms
         self.boot_at_ms = kernel.now_ms
         self.cause = 1
         self.wake = 0
-        self.wdt_timeout_ms = 0
-        self.wdt_fed_at_ms = 0
-        self._wdt_event = None
+        self.console = None
+        self.uart_lines = {}       # UART number -> function that takes what it sends
+        self.stack = None
+        self.flash = None
         self.enders = []           # functions (kind) of the fakes, called when a life ends ("soft" or a reset kind)
-
-    # --- lives -------------------------------------------------------------------------------------------------------
 
     def reset(self, kind, why="", sleep_ms=0):
         """End this life from inside it: raises ChipReset."""
         self.kernel.halt(ChipReset(kind, why, sleep_ms))
         self.kernel.check()
 
+    def soft_reset(self):
+        """The VM starts again; radio, watchdog, clocks and RTC memory go on."""
+        self.end("soft")
+        self.cause = SOFT
+
+    def end(self, kind):
+        for fn in self.enders:
+            fn(kind)
+
+
+class Chip(Core):
+    """A chip with its world in the same process. `ether` is the air around it; its memories may be replaced by others before
+    boot.install()."""
+
+    def __init__(self, kernel, ether, seed=0, mac=b"\x24\x0a\xc4\x00\x00\x01", ticks_start_ms=0):
+        super().__init__(kernel, mac, ticks_start_ms)
+        self.ether = ether
+        self.seed = seed
+        self.rng = rng_for(seed, "chip")
+        self.wifi = Wifi(kernel, ether, rng_for(seed, "radio"), mac)
+        self.station = Station(self.wifi)
+        self.wifi.on_down = self._address_lost
+        self.name_servers = {}     # address -> dns.Server, as reached from this chip
+        self.resolver = Resolver(kernel, self._name_server)
+        self.rtc = RtcMemory(kernel)
+        self.clock = Clock(kernel)
+        self.nvs = Nvs()
+        self.wdt_timeout_ms = 0
+        self.wdt_fed_at_ms = 0
+        self._wdt_event = None
+
     def begin(self, kind):
         """The chip comes up after a reset of that kind: radio off, memories kept or lost as it says."""
         how = reset_kind(kind)
-        self._end("reset")
+        self.end("reset")
         self.kernel.revive()
         self.wifi.reset()
         self.station.reset()
@@ -70,16 +89,7 @@ class Chip:
         self.boot_at_ms = self.kernel.now_ms
         self.wdt_disarm()
 
-    def soft_reset(self):
-        """The VM starts again; radio, watchdog, clocks and RTC memory go on."""
-        self._end("soft")
-        self.cause = SOFT
-
-    def _end(self, kind):
-        for fn in self.enders:
-            fn(kind)
-
-    # --- watchdog: by kernel event; the twin's parent keeps one of its own by wall clock --------------------------------
+    # --- watchdog: by kernel event -------------------------------------------------------------------------------------
 
     def wdt_arm(self, timeout_ms):
         self.wdt_timeout_ms = timeout_ms

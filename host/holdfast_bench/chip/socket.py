@@ -11,6 +11,7 @@ import socket as _host
 
 from ..world import lwip
 from ..world.lwip import DEAD, DIALING, OPEN
+from ..world.station import VIEW
 from . import sched
 from .soc import chip
 
@@ -43,6 +44,8 @@ _POLLIN, _POLLOUT, _POLLHUP, _POLLNVAL = 1, 4, 16, 32
 
 # Of a socket object, beside the state of its flow.
 _NEW, _USED, _PEER_CLOSED = 0, 1, 2
+
+_DNS, _HAS_ADDRESS = VIEW.index("dns"), VIEW.index("has_address")
 
 _kernel = chip.kernel
 _MDNS = (SOCK_DGRAM, 5353)
@@ -369,7 +372,7 @@ class socket(io.IOBase):
 
     def sendto(self, buf, address):
         self._valid()
-        if not chip.wifi.has_address():
+        if not chip.station.view()[_HAS_ADDRESS]:
             _err(lwip.EHOSTUNREACH)
         return len(buf)
 
@@ -464,7 +467,7 @@ def _lookup(host, port):
         return "127.0.0.1", port
     ip = _number(host)
     if ip is None:
-        ip = chip.resolver.resolve(host, (chip.wifi.dns,), _kernel.wait)
+        ip = chip.resolver.resolve(host, (chip.station.view()[_DNS],), _kernel.wait)
         if ip is None:
             _err(lwip.EAI_FAIL)
     return ip, port

@@ -50,13 +50,21 @@ class Resolver:
 
     def resolve(self, name, server_ips, wait):
         """The address of name, or None. Blocks through wait(until_ms), up to 7 s a server (and 5 s of mDNS for *.local)."""
+        steps = self.lookup(name, server_ips)
+        try:
+            while True:
+                wait(self.kernel.now_ms + next(steps))
+        except StopIteration as e:
+            return e.value
+
+    def lookup(self, name, server_ips):
+        """The same as a generator: yields the ms to wait before it is asked again, returns the address or None."""
         ip = self.cached(name)
         if ip is not None:
             return ip
-        k = self.kernel
         if name.lower().endswith(".local"):
             ip = self.mdns.get(name.lower())
-            wait(k.now_ms + (ANSWER_MS if ip else MDNS_MS))
+            yield ANSWER_MS if ip else MDNS_MS
             if ip:
                 return ip
         for server_ip in server_ips:
@@ -66,9 +74,9 @@ class Resolver:
                 server = self.servers(server_ip)
                 answer = server.ask(name) if server is not None else None
                 if answer is None:
-                    wait(k.now_ms + try_ms)
+                    yield try_ms
                     continue
-                wait(k.now_ms + ANSWER_MS)
+                yield ANSWER_MS
                 if answer is False:
                     return None
                 self._keep(name, answer[0], answer[1])

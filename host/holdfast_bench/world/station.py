@@ -1,6 +1,7 @@
 """What MicroPython's port makes of the Wi-Fi driver: the connected flag, the stale reason, its own reconnecting.
 
-One instance per chip; survives a soft reset, not a chip reset. Follows network_wlan.c of the port. May use: wifi.
+One instance per chip; survives a soft reset, not a chip reset. Follows network_wlan.c of the port. May use: wifi. It is all
+that chip/network.py knows of Wi-Fi; a twin's chip sees it through its link (`view` and the calls).
 """
 
 from . import wifi
@@ -10,6 +11,11 @@ STAT_CONNECTING = 1001
 STAT_GOT_IP = 1010
 
 _ALWAYS_SHOWN = (wifi.NO_AP_FOUND, 212, 211, wifi.NO_AP_COMPATIBLE)
+
+
+# What a program can see of the station at a glance, in this order in view().
+VIEW = ("started", "mode_set", "busy", "connected", "code", "ip", "mask", "gateway", "dns", "has_address", "is_static", "ssid",
+        "channel", "pm", "txpower", "reconnects")
 
 
 class Station:
@@ -36,6 +42,38 @@ class Station:
     @reconnects.setter
     def reconnects(self, n):
         self._budget = (0 if n == -1 else n + 1) & 0xFF
+
+    def view(self):
+        """The values of VIEW."""
+        w = self.wifi
+        return [w.started, w.mode_set, w.busy(), self.connected, self.status(), w.ip, w.mask, w.gateway, w.dns, w.has_address(),
+                w.static is not None, w.ssid, w.channel, w.pm, w.txpower, self.reconnects]
+
+    def start(self):
+        self.wifi.start()
+
+    def stop(self):
+        self.wifi.stop()
+
+    def rssi(self):
+        return self.wifi.rssi()
+
+    def scan(self):
+        """Rows as the port's scan() gives them, strongest first."""
+        return [(ap.ssid.encode(), ap.bssid, ap.channel, rssi, ap.auth, False) for ap, rssi in self.wifi.heard()]
+
+    def configure(self, name, value):
+        """Store a setting: "reconnects", "pm", "txpower" (quarter dBm), "channel", "dns" or "gateway"."""
+        setattr(self if name == "reconnects" else self.wifi, name, value)
+
+    def set_static(self, ip, mask, gateway, dns):
+        self.wifi.set_static(ip, mask, gateway, dns)
+
+    def set_dhcp(self, restart):
+        """Back to DHCP; with restart also when it runs already, which else raises WifiError."""
+        if restart:
+            self.wifi.dhcp.stop()
+        self.wifi.set_dhcp()
 
     def connect(self, config):
         """config is (ssid, key, bssid), or None to use what the driver has. Raises WifiError; a call that fails after the

@@ -10,13 +10,15 @@ import sys as _host
 
 from . import soc
 
-_FAKES = ("time", "select", "socket", "errno", "machine", "network", "esp32", "os", "sys", "ssl", "micropython", "_asyncio")
+_FAKES = ("time", "select", "socket", "errno", "machine", "network", "esp32", "os", "vfs", "sys", "ssl", "micropython", "_asyncio")
 # Old names that MicroPython still resolves to the same modules.
 _ALIASES = ("time", "select", "socket", "errno", "machine", "os", "sys", "ssl")
 
 ENDED, RAISED, EXITED = range(3)
 
+_HERE = __name__[:__name__.rfind(".") + 1]
 _PACKAGE = __name__[:__name__.find(".") + 1]
+REPL = _HERE + "repl"
 
 _kept = []                # names in sys.modules that are not the firmware's
 
@@ -27,13 +29,12 @@ def install(chip, send, baud=115200, frozen=""):
     soc.chip = chip
     from .console import Console
     chip.console = Console(send, baud)
-    here = __name__[:__name__.rfind(".") + 1]
     for name in _FAKES:
-        __import__(here + name)
-        _host.modules[name] = _host.modules[here + name]
+        __import__(_HERE + name)
+        _host.modules[name] = _host.modules[_HERE + name]
         if name in _ALIASES:
             _host.modules["u" + name] = _host.modules[name]
-    __import__(here + "repl")
+    __import__(REPL)
     chip.console.hide = frozen + "/" if frozen else ""
     _host.modules["sys"].path.frozen = frozen
     _host.modules["sys"].path.restart()
@@ -69,6 +70,7 @@ def run(fn):
     except SystemExit:
         return EXITED
     except (Exception, KeyboardInterrupt) as e:
+        console.forget_interrupt(e)
         console.print_exception(e)
         return RAISED
     return ENDED

@@ -26,7 +26,9 @@ class Console:
     def __init__(self, send, baud=BAUD):
         self.send = send
         self.byte_us = 10000000 // baud
-        self.interrupt_char = -1
+        self._interrupt_char = -1
+        self.on_interrupt_char = None   # hears of changes
+        self.on_interrupt = None        # hears that Ctrl-C has arrived
         self.dropped = 0
         self.hide = ""                  # folder of the frozen packages: their names in tracebacks have none
         self._ring = bytearray()
@@ -38,6 +40,25 @@ class Console:
         if kind != "soft":
             self._ring = bytearray()
             self._backlog_us = 0
+
+    @property
+    def interrupt_char(self):
+        """The byte that interrupts the program instead of being received; -1 for none."""
+        return self._interrupt_char
+
+    @interrupt_char.setter
+    def interrupt_char(self, c):
+        self._interrupt_char = c
+        if self.on_interrupt_char is not None:
+            self.on_interrupt_char(c)
+
+    def forget_interrupt(self, e):
+        """e has ended the program. When it was Ctrl-C by signal, the byte itself is still on its way: it is dropped."""
+        if isinstance(e, KeyboardInterrupt) and self.on_interrupt is not None:
+            self._interrupt_char = 3
+            _kernel.wait(_kernel.now_ms + 1)
+            self._interrupt_char = -1
+        sched.forget_interrupt()
 
     # --- out ---------------------------------------------------------------------------------------------------------
 
@@ -73,8 +94,10 @@ class Console:
     def feed(self, data):
         """Bytes have arrived on the line."""
         for b in data:
-            if b == self.interrupt_char:
+            if b == self._interrupt_char:
                 sched.interrupt()
+                if self.on_interrupt is not None:
+                    self.on_interrupt()
             elif len(self._ring) < RING:
                 self._ring.append(b)
             else:

@@ -4,14 +4,11 @@ import os as _host
 from collections import namedtuple
 
 from . import sys as _sys
-from .soc import chip
+from .soc import HIDDEN, chip
 
 chdir = _host.chdir
 getcwd = _host.getcwd
-ilistdir = _host.ilistdir
-listdir = _host.listdir
 mkdir = _host.mkdir
-mount = _host.mount
 remove = _host.remove
 rename = _host.rename
 rmdir = _host.rmdir
@@ -46,3 +43,20 @@ def uname():
     release = ".".join([str(n) for n in _sys.implementation.version[:3]])
     return namedtuple("uname", ("sysname", "nodename", "release", "version", "machine"))(
         "esp32", "esp32", release, "v%s on 2025-09-11" % release, "Generic ESP32 module with ESP32")
+
+
+def ilistdir(*path):
+    for row in _host.ilistdir(*path):
+        if row[0] != HIDDEN[1:]:
+            yield row
+
+
+def listdir(*path):
+    return [name for name in _host.listdir(*path) if name != HIDDEN[1:]]
+
+
+def mount(*what, **options):
+    found = _host.mount(*what, **options)
+    if what:
+        return found
+    return [row for row in found if row[1] != HIDDEN]

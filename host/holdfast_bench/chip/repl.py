@@ -43,6 +43,7 @@ class Repl:
         except SystemExit:
             how = boot.EXITED
         except (Exception, KeyboardInterrupt) as e:
+            console.forget_interrupt(e)
             error = e
         console.tx(b"\x04")
         if error is not None:

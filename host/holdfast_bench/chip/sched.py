@@ -25,6 +25,11 @@ def interrupt():
     _state[_INTERRUPT] = True
 
 
+def forget_interrupt():
+    """A KeyboardInterrupt has just been dealt with: whatever else was pressed until now belongs to it."""
+    _state[_INTERRUPT] = False
+
+
 def run_pending():
     """Run what is due, as the VM does between two instructions. Callbacks do not nest."""
     if _state[_INTERRUPT]:

@@ -14,6 +14,8 @@ from ..world.rtcmem import RtcMemory
 from ..world.station import Station
 from ..world.wifi import Wifi
 
+HIDDEN = "/_frozen"   # where a process mounts what the ESP32 has frozen in; chip/os.py and vfs.py do not show it
+
 chip = None
 
 

@@ -16,10 +16,9 @@ from ..world.kernel import ChipReset
 from ..world.power import rom_log
 from . import boot
 from .hostio import IN, HostIo, HostStack
-from .soc import Chip
+from .soc import HIDDEN, Chip
 
 
-_REPL = __name__[:__name__.rfind(".") + 1] + "repl" if "." in __name__ else "holdfast_bench.chip.repl"
 _stdout = _sys.stdout.buffer if hasattr(_sys.stdout, "buffer") else open(1, "wb")
 
 
@@ -41,9 +40,10 @@ def main(argv):
     chip.stack = HostStack(io, chip.wifi, _Anywhere())
     chip.name_servers["10.73.0.1"] = DnsServer({"broker.local": ("10.73.0.2", 60), "broker": ("10.73.0.2", 60)})
     chip.resolver.mdns["broker.local"] = "10.73.0.2"
-    frozen = "/_host" + _absolute(options["--umqtt"]) if "--umqtt" in options else ""
-    boot.install(chip, lambda data: _stdout.write(data), frozen=frozen)
-    _os.mount(_os.VfsPosix("/"), "/_host")
+    frozen = _absolute(options["--umqtt"]) if "--umqtt" in options else ""
+    boot.install(chip, lambda data: _stdout.write(data), frozen=HIDDEN if frozen else "")
+    if frozen:
+        _os.mount(_os.VfsPosix(frozen), HIDDEN)
     real = _os.VfsPosix(_absolute(root))
     _os.umount("/")
     _os.mount(real, "/")
@@ -68,7 +68,7 @@ def _absolute(path):
 def _run(chip, lives):
     kind = "power_on"
     while True:
-        repl = _sys.modules[_REPL].Repl()
+        repl = _sys.modules[boot.REPL].Repl()
         try:
             chip.begin(kind)
             _stdout.write(rom_log(kind).encode())

@@ -1,0 +1,244 @@
+"""A chip whose world is at the other end of a link: stands in for station, TCP stack, memories and resolver of a twin.
+
+Each class has the shape of its model in world/; what it says is what the parent's model said. May use: link, wire.
+"""
+
+import json
+
+from ..world import lwip, wire
+from ..world.clock import Clock
+from ..world.lwip import DEAD, OPEN
+from ..world.nvs import NvsError
+from ..world.rng import rng_for
+from ..world.wifi import WifiError
+from .link import LinkError
+from .soc import Core
+
+WDT_GRAIN_MS = 5        # feeding more often than that is not reported: the bite may come that much early, never late
+
+
+class RemoteStation:
+    """The station's view is pushed whenever it changes and comes back with every call."""
+
+    def __init__(self, link):
+        self._link = link
+        self._view = None
+
+    def seen(self, number, payload):
+        self._view = json.loads(payload)
+
+    def view(self):
+        return self._view
+
+    def _call(self, *what):
+        try:
+            value, self._view = self._link.call("station", *what)
+        except LinkError as e:
+            raise WifiError(e.args[1][0])
+        return value
+
+    def start(self):
+        self._call("start")
+
+    def stop(self):
+        self._call("stop")
+
+    def rssi(self):
+        return self._call("rssi")
+
+    def scan(self):
+        return [(bytes(row[0]), bytes(row[1])) + tuple(row[2:]) for row in self._call("scan")]
+
+    def configure(self, name, value):
+        self._call("configure", name, value)
+
+    def set_static(self, ip, mask, gateway, dns):
+        self._call("set_static", ip, mask, gateway, dns)
+
+    def set_dhcp(self, restart):
+        self._call("set_dhcp", restart)
+
+    def connect(self, config):
+        if config is not None and config[2] is not None:
+            config = config[0], config[1], list(config[2])
+        self._call("connect", config)
+
+    def disconnect(self):
+        self._call("disconnect")
+
+
+class RemoteFlow:
+    """One connection of RemoteStack."""
+
+    def __init__(self, stack, number, state, error):
+        self._stack = stack
+        self._number = number
+        self.state = state
+        self.error = error
+        self.inbox = bytearray()
+        self.fin = False
+        self._written = 0
+        self._acked = 0
+        self._nodelay = False
+        self._closed = False
+
+    @property
+    def nodelay(self):
+        return self._nodelay
+
+    @nodelay.setter
+    def nodelay(self, on):
+        if on != self._nodelay:
+            self._nodelay = on
+            self._stack.link.tell("nodelay", self._number, on)
+
+    def changed(self, payload):
+        self.state, self.error, self.fin, self._acked = json.loads(payload)
+
+    def room(self):
+        return lwip.SND_BUF - self._written + self._acked if self.state == OPEN else 0
+
+    def write(self, buf):
+        n = min(len(buf), self.room())
+        if n <= 0 or self._closed:
+            return 0
+        self._written += n
+        self._stack.link.send(wire.FLOW_WRITE, self._number, bytes(buf[:n]))
+        return n
+
+    def read(self, n):
+        data = bytes(self.inbox[:n])
+        self.inbox = bytearray(self.inbox[n:])
+        self._stack.link.tell("taken", self._number, len(data))
+        return data
+
+    def close(self):
+        if not self._closed:
+            self._closed = True
+            self._stack.link.tell("close", self._number)
+            self._stack.forget(self._number)
+
+
+class RemoteStack:
+    def __init__(self, link):
+        self.link = link
+        self._flows = {}
+
+    def dial(self, ip, port):
+        number, state, error = self.link.call("dial", ip, port)
+        flow = RemoteFlow(self, number, state, error)
+        if state != DEAD:
+            self._flows[number] = flow
+        return flow
+
+    def data(self, number, payload):
+        if number in self._flows:
+            self._flows[number].inbox.extend(payload)
+
+    def state(self, number, payload):
+        if number in self._flows:
+            self._flows[number].changed(payload)
+
+    def forget(self, number):
+        self._flows.pop(number, None)
+
+    def reset(self):
+        """Nothing to do: the parent ends its side with the life."""
+
+
+class RemoteRtc:
+    def __init__(self, link):
+        self._link = link
+
+    def read(self):
+        return self._link.call("rtc_read")
+
+    def write(self, buf):
+        try:
+            self._link.write_rtc(buf)
+        except LinkError as e:
+            raise ValueError(*e.args[1])
+
+
+class RemoteNvs:
+    def __init__(self, link):
+        self._link = link
+
+    def _call(self, *what):
+        try:
+            return self._link.call("nvs", *what)
+        except LinkError as e:
+            raise NvsError(*e.args[1])
+
+    def get(self, space, key, kind):
+        value = self._call("get", space, key, kind.__name__)
+        return bytes(value) if kind is bytes else value
+
+    def set(self, space, key, value):
+        self._call("set", space, key, value if isinstance(value, int) else list(value))
+
+    def erase(self, space, key):
+        self._call("erase", space, key)
+
+    def commit(self, space):
+        self._call("commit", space)
+
+
+class RemoteClock(Clock):
+    """Runs here; the parent is told of every setting, for it keeps the time between two lives."""
+
+    link = None
+
+    def set(self, seconds, us):
+        super().set(seconds, us)
+        if self.link is not None:
+            self.link.tell("clock", seconds, us)
+
+
+class RemoteResolver:
+    def __init__(self, link):
+        self._link = link
+
+    def resolve(self, name, server_ips, wait):
+        return self._link.call("resolve", name, server_ips)
+
+
+class RemoteChip(Core):
+    """`life` is what the parent tells about this life when it begins (docs/architecture.md, "The twin")."""
+
+    def __init__(self, kernel, link, life):
+        super().__init__(kernel, bytes(life["mac"]), life["ticks_start_ms"])
+        self.link = link
+        self.rng = rng_for(life["seed"], "chip")
+        self.station = RemoteStation(link)
+        self.station.seen(0, json.dumps(life["view"]))
+        self.stack = RemoteStack(link)
+        self.rtc = RemoteRtc(link)
+        self.nvs = RemoteNvs(link)
+        self.resolver = RemoteResolver(link)
+        self.clock = RemoteClock(kernel)
+        self.clock.set(*life["clock"])
+        self.clock.link = link
+        self.cause, self.wake = life["cause"], life["wake"]
+        self._fed_at_ms = 0
+        self._grain_ms = 0
+
+    def reset(self, kind, why="", sleep_ms=0):
+        """The parent ends this process, wherever it is then."""
+        self.link.tell("reset", kind, why, sleep_ms)
+        while True:
+            self.kernel.wait(None)
+
+    def soft_reset(self):
+        super().soft_reset()
+        self.link.tell("soft_reset")
+
+    def wdt_arm(self, timeout_ms):
+        self._grain_ms = min(WDT_GRAIN_MS, timeout_ms // 20)
+        self._fed_at_ms = self.kernel.now_ms
+        self.link.tell("wdt", timeout_ms)
+
+    def wdt_feed(self):
+        if self.kernel.now_ms - self._fed_at_ms > self._grain_ms:
+            self._fed_at_ms = self.kernel.now_ms
+            self.link.tell("fed")

@@ -1,0 +1,235 @@
+"""A virtual board: power, reset lines, watchdog, serial port, and the life of the chip that is running.
+
+Its public methods may be called from any thread; what begins with an underscore runs in the loop's thread. May use: the rest of
+twin/, world.power.
+"""
+
+import json
+import threading
+from pathlib import Path
+
+from ..errors import TimedOut
+from ..world import power, wire
+from ..world.kernel import ChipReset
+from .port import SerialPort
+from .process import Process
+from .silicon import Silicon
+
+ROM_MS = 250            # from a reset to the start of MicroPython: ROM, boot loader, IDF
+INTERRUPT_S = 0.2       # a program that has not noticed Ctrl-C by then is computing: it gets the signal
+
+OFF, BOOTING, RUNNING, SLEEPING = "off", "booting", "running", "sleeping"
+
+
+class VirtualBoard:
+    """One board. Made by TwinHost.add_board(); the port's path for tools is `port`.
+
+    Events (`heard(ev, **fields)`): reset (kind, cause, why), boot (cause), bite (timeout_ms), radio (name, reason), power (on),
+    sleep (ms), wake.
+    """
+
+    def __init__(self, host, name, folder, options, heard):
+        self.host, self.name, self.folder, self.options = host, name, Path(folder), options
+        self._loop, self._kernel, self._heard = host.loop, host.kernel, heard
+        self.state = OFF
+        self.resets = 0
+        self.bites = 0
+        self._process = None
+        self._timer = None
+        self._wdt = None             # (timeout_s, handle); fed at _fed_at
+        self._fed_at = 0.0
+        self._kind = "power_on"
+        self._interrupt_char = -1
+        self._interrupt = None
+        self._running = threading.Event()
+        self._port = SerialPort(self._loop, options.port, options.baud, self._input)
+        self.port = self._port.path
+        self.silicon = Silicon(self._kernel, self._loop, options.ether, host.network, options.seed, options.mac, self._send, heard)
+
+    def wait_running(self, limit_s=10):
+        """Until MicroPython runs (boot.py is next) and input is no longer lost. Raises TimedOut."""
+        if not self._running.wait(limit_s):
+            raise TimedOut("MicroPython to start on %s" % self.name, limit_s * 1000, "state %s" % self.state)
+
+    # --- what a bench does to a board ----------------------------------------------------------------------------------
+
+    def power_on(self):
+        self.host.call(self._power_on)
+
+    def power_off(self):
+        self.host.call(self._power_off)
+
+    def en_reset(self):
+        """The reset button (or RTS): a power-on reset for the chip."""
+        self.host.call(self._reset, "en", "EN reset")
+
+    def brownout(self):
+        self.host.call(self._reset, "brownout", "brown-out")
+
+    def panic(self):
+        """A crash in C code, as from a stray pointer."""
+        self.host.call(self._reset, "panic", "panic")
+
+    def tear_rtc_write(self, after_bytes, kind="panic"):
+        """The next write to RTC memory stops after that many bytes, and the chip is reset (kind: world/power.py)."""
+        self.host.call(self.silicon.rtc.tear_next, after_bytes, ChipReset(kind, "cut in an RTC write after %d bytes" % after_bytes))
+
+    def cut_flash_write(self, after_bytes, kind="power_on"):
+        """The power goes (or the chip is reset) after that many more bytes written to flash."""
+        self.host.call(self._send, wire.FAULT, 0, json.dumps(["cut_flash", after_bytes, kind]).encode())
+
+    def uart(self, data):
+        """Bytes to the REPL's UART, as from a tool on the port."""
+        self.host.call(self._input, data)
+
+    # --- power and reset -----------------------------------------------------------------------------------------------
+
+    def _power_on(self):
+        if self.state == OFF:
+            self._heard("power", on=True)
+            self._begin("power_on", "power on")
+
+    def _power_off(self):
+        if self.state != OFF:
+            self._stop()
+            self.state = OFF
+            self._heard("power", on=False)
+
+    def _reset(self, kind, why, sleep_ms=0):
+        """End this life; the next one begins as `kind` says. Nothing happens without power."""
+        if self.state == OFF:
+            return
+        self._stop()
+        self.resets += 1
+        self._heard("reset", kind=kind, cause=power.reset_kind(kind).cause, why=why)
+        if kind == "deep_sleep" and sleep_ms != 0:
+            self.state = SLEEPING
+            self._heard("sleep", ms=sleep_ms)
+            if sleep_ms > 0:
+                self._timer = self._loop.call_later(sleep_ms / 1000, self._wake)
+            return
+        self._begin(kind, why)
+
+    def _wake(self):
+        self._heard("wake")
+        self._begin("deep_sleep", "timer")
+
+    def _stop(self):
+        """Whatever goes on ends now; peers on the network are not told."""
+        for handle in (self._timer, self._wdt and self._wdt[1], self._interrupt):
+            if handle:
+                handle.cancel()
+        self._timer = self._wdt = self._interrupt = None
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+        self._running.clear()
+        self._port.flush_input()
+        self._interrupt_char = -1
+        self.silicon.end()
+
+    def _begin(self, kind, why):
+        self.state, self._kind = BOOTING, kind
+        self.silicon.begin(power.reset_kind(kind))
+        self._port.write(power.rom_log(kind).encode())
+        self._timer = self._loop.call_later(ROM_MS / 1000, self._start)
+
+    def _start(self):
+        self._timer = None
+        how, o = power.reset_kind(self._kind), self.options
+        life = dict(cause=how.cause, wake=how.wake, seed=o.seed + self.resets, mac=list(o.mac), ticks_start_ms=o.ticks_start_ms,
+                    clock=self.silicon.clock.now(), view=self.silicon.station.view(), baud=o.baud, measure=False, frozen=str(o.frozen or ""),
+                    flash=str(self.folder / "flash.bin"), flash_size=o.flash_size, fast_flash=o.fast_flash)
+        self._process = Process(self._loop, o.interpreter, o.heap_bytes, o.code, life, self.folder / "process.log",
+                                self._frame, self._ended)
+
+    def _ended(self):
+        """The process ended by itself: on the chip that would be a crash of the VM."""
+        self._process = None
+        self._reset("panic", "the interpreter ended by itself, see %s" % (self.folder / "process.log"))
+
+    # --- the process's frames ------------------------------------------------------------------------------------------
+
+    def _send(self, kind, number, payload):
+        if self._process is not None:
+            self._process.send(kind, number, payload)
+
+    def _frame(self, kind, number, payload):
+        if kind == wire.UART_OUT:
+            self._port.write(payload)
+        elif kind == wire.CALL:
+            self.silicon.call(number, json.loads(payload))
+        elif kind == wire.FLOW_WRITE:
+            self.silicon.flow_write(number, payload)
+        elif kind == wire.RTC_WRITE:
+            try:
+                self.silicon.write_rtc(number, payload)
+            except ChipReset as e:
+                self._reset(e.kind, e.why)
+        else:
+            name, *args = json.loads(payload)
+            getattr(self, "_on_" + name, None)(*args) if hasattr(self, "_on_" + name) else getattr(self.silicon, "on_" + name)(*args)
+
+    def _on_booted(self, mem_alloc):
+        self.state = RUNNING
+        self._running.set()
+        self.mem_alloc = mem_alloc
+        self._heard("boot", cause=power.reset_kind(self._kind).cause)
+
+    def _on_reset(self, kind, why, sleep_ms):
+        self._reset(kind, why, sleep_ms)
+
+    def _on_soft_reset(self):
+        self._heard("reset", kind="soft", cause=power.SOFT, why="soft reset")
+
+    # --- watchdog ------------------------------------------------------------------------------------------------------
+
+    def _on_wdt(self, timeout_ms):
+        if self._wdt:
+            self._wdt[1].cancel()
+        self._fed_at = self._loop.time()
+        self._wdt = (timeout_ms / 1000, self._loop.call_later(timeout_ms / 1000, self._wdt_look))
+
+    def _on_fed(self):
+        self._fed_at = self._loop.time()
+
+    def _wdt_look(self):
+        timeout_s = self._wdt[0]
+        left_s = self._fed_at + timeout_s - self._loop.time()
+        if left_s > 0:
+            self._wdt = (timeout_s, self._loop.call_later(left_s, self._wdt_look))
+            return
+        self.bites += 1
+        busy = self._process is not None and self._process.computing()
+        self._heard("bite", timeout_ms=int(timeout_s * 1000), computing=busy)
+        self._port.write(power.task_wdt_log(self._kernel.now_ms, busy).encode())
+        self._reset("task_wdt", "not fed for %d ms" % (timeout_s * 1000))
+
+    # --- the serial line -----------------------------------------------------------------------------------------------
+
+    def _input(self, data):
+        """Bytes from the port. Ctrl-C is for the console to notice; a program that computes and never looks gets a signal."""
+        if self._process is None:
+            return
+        self._send(wire.UART_IN, 0, data)
+        if self._interrupt_char >= 0 and self._interrupt_char in data and self._interrupt is None:
+            self._interrupt = self._loop.call_later(INTERRUPT_S, self._signal)
+
+    def _signal(self):
+        self._interrupt = None
+        if self._process is not None and self._interrupt_char >= 0:
+            self._process.interrupt()
+
+    def _on_interrupt_char(self, c):
+        self._interrupt_char = c
+        if c < 0:
+            self._on_interrupted()
+
+    def _on_interrupted(self):
+        if self._interrupt:
+            self._interrupt.cancel()
+            self._interrupt = None
+
+    def _close(self):
+        self._power_off()
+        self._port.close()

@@ -1,0 +1,122 @@
+"""A host of the modelled network whose ports lead to real sockets: where the twin's TCP ends and the machine's begins.
+
+The far end of the model's connection is fed from a real one, opened when the SYN arrives: a broker that is down refuses, one
+that resets is seen to reset. Runs in the loop's thread. May use: world.tcp_host, asyncio.
+"""
+
+import asyncio
+
+from ..world.tcp_host import Host
+
+DIAL_S = 5              # a real connection that takes longer counts as no answer
+BACKLOG = 64 * 1024     # bytes from the broker that may wait for the air before reading pauses
+
+
+class BridgeHost(Host):
+    """`routes` maps port numbers to real (host, port)."""
+
+    def __init__(self, kernel, loop):
+        super().__init__(kernel)
+        self._loop = loop
+        self.routes = {}
+        self._dialing = []      # flows whose real connection is being opened
+        self._real = {}         # flow -> (reader, writer), until the peer takes it
+        self.refused = 0
+        self._tasks = set()
+
+    def syn(self, flow):
+        if not self.up:
+            return
+        if flow.port not in self.routes or self.refusing:
+            self.refused += 1
+            self.ports.pop(flow.port, None)
+            super().syn(flow)
+        elif any(peer.other is flow for peer in self.peers):
+            super().syn(flow)
+        elif flow not in self._dialing:
+            self._dialing.append(flow)
+            self._spawn(self._dial(flow))
+
+    async def _dial(self, flow):
+        host, port = self.routes[flow.port]
+        try:
+            real = await asyncio.wait_for(asyncio.open_connection(host, port), DIAL_S)
+        except asyncio.TimeoutError:
+            self._dialing.remove(flow)
+            return               # silence; the chip's next SYN tries again
+        except OSError:
+            self._dialing.remove(flow)
+            self.kernel.catch_up()
+            self.ports.pop(flow.port, None)
+            self.refused += 1
+            super().syn(flow)
+            return
+        self._dialing.remove(flow)
+        self.kernel.catch_up()
+        if flow.dead or self.refusing or not self.up:
+            real[1].close()
+            return
+        self._real[flow] = real
+        self.ports[flow.port] = self
+        super().syn(flow)
+
+    def accept(self, peer):
+        """The chip's end is there: join it to the real connection (application interface of world/tcp_host.py)."""
+        return Bridge(self, peer, self._real.pop(peer.other))
+
+    def forget(self, peer):
+        super().forget(peer)
+        real = self._real.pop(peer.other, None)
+        if real is not None:
+            real[1].close()
+
+    def _spawn(self, coro):
+        task = self._loop.create_task(coro)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self):
+        """End every real connection."""
+        for _, writer in self._real.values():
+            writer.transport.abort()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class Bridge:
+    """One connection: feed() and lost() are called from the model's side, _pump() reads the real one."""
+
+    def __init__(self, host, peer, real):
+        self._host, self._peer = host, peer
+        self._reader, self._writer = real
+        host._spawn(self._pump())
+
+    def feed(self, data, now_ms):
+        self._writer.write(data)
+
+    def lost(self, now_ms, why):
+        """The chip's end closed or was given up: FIN or RST towards the broker as the model says."""
+        if why == "connection reset":
+            self._writer.transport.abort()
+        else:
+            self._writer.close()
+
+    async def _pump(self):
+        peer, kernel = self._peer, self._host.kernel
+        try:
+            while not peer.dead:
+                data = await self._reader.read(16384)
+                kernel.catch_up()
+                if not data:
+                    peer.close()
+                    return
+                peer.write(data)
+                while peer.backlog() > BACKLOG and not peer.dead:
+                    await asyncio.sleep(0.05)
+                    kernel.catch_up()
+        except ConnectionError:
+            kernel.catch_up()
+            peer.abort()
+        finally:
+            self._writer.close()

@@ -1,0 +1,180 @@
+"""The home of virtual boards: an event loop in a thread of its own, the network behind their access points, and their folder.
+
+May be used from any thread, and as a context manager. May use: the rest of twin/, mpy, choices.
+"""
+
+import asyncio
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import mpy
+from ..choices import Interpreter, choices
+from ..errors import BenchError
+from ..world import wire
+from ..world.dhcp import Lease
+from ..world.dhcp import Server as DhcpServer
+from ..world.ether import AccessPoint, Ether
+from . import flashimage, heap
+from .board import VirtualBoard
+from .clockwork import LoopKernel
+from .network import FIRST_BOARD, GATEWAY, PREFIX, Network
+
+SSID = "holdfast"
+KEY = "holdfast-key"
+CALL_LIMIT_S = 30
+
+
+@dataclass
+class BoardOptions:
+    """Everything a board is made with; TwinHost.add_board() fills in what is not given."""
+
+    port: Path
+    ether: Ether
+    mac: bytes
+    seed: int
+    interpreter: Interpreter
+    heap_bytes: int
+    code: Path
+    frozen: Path | None
+    baud: int
+    ticks_start_ms: int
+    flash_size: int
+    fast_flash: bool
+
+
+class TwinHost:
+    """Owns boards, network and loop thread. `heard(src, ev, **fields)` gets every event, in the loop's thread; src is
+    "chip/NAME". `folder`: where the boards keep flash and ports (a temporary one when not given)."""
+
+    def __init__(self, heard=None, folder=None):
+        self._heard = heard or (lambda src, ev, **fields: None)
+        self._own_folder = folder is None
+        self.folder = Path(folder or tempfile.mkdtemp(prefix="holdfast-"))
+        self.boards = {}
+        self._counter = itertools.count()
+        self._thread = None
+        self._closed = False
+
+    # --- the loop's thread -----------------------------------------------------------------------------------------------
+
+    def start(self):
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(ready,), name="twins", daemon=True)
+        self._thread.start()
+        ready.wait()
+        return self
+
+    def _run(self, ready):
+        self.loop = asyncio.new_event_loop()
+        self.kernel = LoopKernel(self.loop)
+        self.network = Network(self.kernel, self.loop)
+        self.loop.call_soon(ready.set)
+        try:
+            self.loop.run_forever()
+        finally:
+            self.loop.run_until_complete(self._shut())
+            self.loop.close()
+
+    async def _shut(self):
+        for board in list(self.boards.values()):
+            board._close()
+        for host in self.network.hosts():
+            await host.close()
+
+    def call(self, fn, *args):
+        """Run fn(*args) in the loop's thread, at the model's present time; its result, or its exception."""
+        def run():
+            self.kernel.catch_up()
+            return fn(*args)
+
+        if threading.current_thread() is self._thread:
+            return run()
+        if self._closed or self._thread is None:
+            raise BenchError("the twins' host is not running")
+
+        async def task():
+            return run()
+
+        return asyncio.run_coroutine_threadsafe(task(), self.loop).result(CALL_LIMIT_S)
+
+    def stop(self):
+        """End everything: no process, port or folder of ours is left. May be called twice."""
+        if self._closed or self._thread is None:
+            return
+        self._closed = True
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(CALL_LIMIT_S)
+        if self._own_folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *exc):
+        self.stop()
+
+    # --- what there is ---------------------------------------------------------------------------------------------------
+
+    def add_host(self, name, routes):
+        """A host of the boards' network, e.g. add_host("broker", {1883: ("127.0.0.1", 18830)}): known by DNS as `broker`, by mDNS
+        as broker.local. -> its address there."""
+        return self.call(lambda: self.network.add(name, routes).ip)
+
+    def add_board(self, name=None, *, interpreter=None, port=None, ether=None, seed=None, baud=115200, heap_bytes=None,
+                  ticks_start_ms=0, fast_flash=False, mac=None):
+        """A board, switched off. It stands in an air of its own with the access point "holdfast" (key "holdfast-key") unless
+        `ether` is given. heap_bytes: what the firmware may use (default: an ESP32's); port: the port's path."""
+        number = next(self._counter)
+        name = name or "twin%d" % (number + 1)
+        if name in self.boards:
+            raise BenchError("there is a board %s already" % name)
+        found = choices()
+        interpreter = interpreter or found.twin
+        code = mpy.world_and_chip()
+        folder = self.folder / name
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "flash.bin").exists():
+            flashimage.blank(folder / "flash.bin")
+        options = BoardOptions(
+            port=Path(port or folder / "port"), ether=ether or self.new_ether(number), seed=number if seed is None else seed,
+            mac=mac or bytes((0x24, 0x0A, 0xC4, number >> 16 & 255, number >> 8 & 255, number & 255)), interpreter=interpreter,
+            code=code, frozen=found.umqtt, baud=baud, ticks_start_ms=ticks_start_ms, flash_size=flashimage.SIZE, fast_flash=fast_flash,
+            heap_bytes=(heap_bytes or heap.budget(interpreter.bits)) + self._share(code, interpreter))
+        src = "chip/" + name
+        board = self.call(lambda: VirtualBoard(self, name, folder, options, lambda ev, **fields: self._heard(src, ev, **fields)))
+        self.boards[name] = board
+        return board
+
+    def new_ether(self, number=0):
+        """An air of its own with one access point, whose DHCP gives 10.73.0.(100 + number)."""
+        ether = Ether()
+        lease = Lease(PREFIX + str(FIRST_BOARD + number % 150), gateway=GATEWAY, dns=(GATEWAY,))
+        ether.add(AccessPoint(SSID, KEY, dhcp=DhcpServer(lease)))
+        return ether
+
+    def _share(self, code, interpreter):
+        return heap.measured(code, interpreter, lambda: _measure(code, interpreter))
+
+
+def _measure(code, interpreter):
+    """The heap that is taken at the prompt of a fresh chip, in bytes."""
+    with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as null:
+        flashimage.blank(Path(folder) / "flash.bin")
+        life = dict(cause=1, wake=0, seed=0, mac=[0] * 6, ticks_start_ms=0, clock=[0, 0], view=[], baud=115200, frozen="/", measure=True,
+                    flash=folder + "/flash.bin", flash_size=flashimage.SIZE, fast_flash=True)
+        told = Path(folder) / "life"
+        told.write_bytes(wire.frame_json(wire.LIFE, 0, life))
+        with open(told) as to_chip:
+            done = subprocess.run([*interpreter.command, "-X", "heapsize=2m", "-c", "import holdfast_bench.chip.child", str(to_chip.fileno()),
+                                   str(null.fileno())], cwd=code, pass_fds=[to_chip.fileno(), null.fileno()], capture_output=True,
+                                  text=True, timeout=30)
+    if done.returncode or not done.stdout.strip().isdigit():
+        raise BenchError("the chip's fakes do not start with %s: %s" % (interpreter.command[0], (done.stderr or done.stdout).strip()[-300:]))
+    return int(done.stdout)

@@ -1,0 +1,115 @@
+"""A board's serial port as a pseudo-terminal with a stable name: what tools open, and what never makes the board wait.
+
+Bytes nobody reads are dropped, as on a wire. Input is handed on at the line's speed, because the chip's receive ring is
+small and its overflow is silent. Runs in the loop's thread. May use: pty, termios.
+"""
+
+import errno
+import os
+import pty
+import select
+import tty
+from pathlib import Path
+
+from ..errors import BenchError
+
+LOOK_S = 0.02           # how often a port that nobody has open is looked at
+PIECE_S = 0.004         # input is handed on in pieces of this much line time
+
+
+class SerialPort:
+    """`path` is its name for tools. on_input(bytes) gets what they send."""
+
+    def __init__(self, loop, link, baud, on_input):
+        self._loop, self._on_input = loop, on_input
+        self._piece = max(1, int(baud / 10 * PIECE_S))
+        self._piece_s = self._piece * 10 / baud
+        self._master, slave = pty.openpty()
+        tty.setraw(slave)
+        os.set_blocking(self._master, False)
+        self.device = os.ttyname(slave)
+        os.close(slave)          # from now on a hang-up tells whether somebody has it open
+        self.path = str(link)
+        self.dropped = 0
+        self._waiting = bytearray()
+        self._timer = None
+        self._open = False
+        try:
+            Path(link).parent.mkdir(parents=True, exist_ok=True)
+            Path(link).unlink(missing_ok=True)
+            os.symlink(self.device, link)
+        except OSError as e:
+            os.close(self._master)
+            raise BenchError("cannot make the port %s: %s" % (link, e.strerror)) from None
+        self._look()
+
+    def _look(self):
+        """Has somebody opened it?"""
+        self._timer = None
+        if self._hung_up():
+            self._open = False
+            self._timer = self._loop.call_later(LOOK_S, self._look)
+        else:
+            self._open = True
+            self._loop.add_reader(self._master, self._readable)
+
+    def _hung_up(self):
+        poller = select.poll()
+        poller.register(self._master, 0)
+        return any(event & select.POLLHUP for _, event in poller.poll(0))
+
+    def _readable(self):
+        try:
+            data = os.read(self._master, 4096)
+        except BlockingIOError:
+            return
+        except OSError as e:
+            if e.errno != errno.EIO:
+                raise
+            data = b""
+        if not data:
+            self._loop.remove_reader(self._master)
+            self._look()
+            return
+        idle = not self._waiting
+        self._waiting += data
+        if idle:
+            self._hand_on()
+
+    def _hand_on(self):
+        """One piece of the input; the next one when the line has had time for it."""
+        piece = bytes(self._waiting[:self._piece])
+        del self._waiting[:self._piece]
+        if piece:
+            self._on_input(piece)
+            if self._waiting:
+                self._loop.call_later(self._piece_s, self._hand_on)
+
+    def write(self, data):
+        """The board sends. What does not fit, because nobody reads, is lost."""
+        if not self._open and self._hung_up():
+            self.dropped += len(data)
+            return
+        try:
+            sent = os.write(self._master, data)
+        except (BlockingIOError, OSError):
+            sent = 0
+        self.dropped += len(data) - sent
+
+    def flush_input(self):
+        """A reset: what was on its way is gone."""
+        self._waiting.clear()
+
+    def close(self):
+        if self._master is None:
+            return
+        if self._timer:
+            self._timer.cancel()
+        self._loop.remove_reader(self._master)
+        os.close(self._master)
+        self._master = None
+        try:
+            if os.readlink(self.path) == self.device:
+                os.unlink(self.path)
+        except OSError:
+            pass

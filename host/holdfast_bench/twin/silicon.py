@@ -1,0 +1,260 @@
+"""What of a chip outlives a process: radio, TCP, RTC domain, NVS, and the answers to what the process asks of them.
+
+One Silicon per board, made of the models in world/. Runs in the loop's thread. May use: world.
+"""
+
+import asyncio
+import json
+
+from ..world import dns, wire
+from ..world.air import Air
+from ..world.clock import Clock
+from ..world.lwip import DEAD
+from ..world.nvs import Nvs, NvsError
+from ..world.rng import rng_for
+from ..world.rtcmem import RtcMemory
+from ..world.station import Station
+from ..world.tcp import Flow, Stack
+from ..world.wifi import Wifi, WifiError
+from .network import GATEWAY
+
+
+class Fuse:
+    """What the memories know of the kernel: a way to end the life. The board asks afterwards."""
+
+    def __init__(self):
+        self.blown = None
+
+    def halt(self, reset):
+        self.blown = reset
+
+    def check(self):
+        if self.blown is not None:
+            raise self.blown
+
+
+class MirroredFlow(Flow):
+    """A flow that reports every change to the chip at the other end of the link."""
+
+    def __init__(self, stack, host, port):
+        self.number = stack.next_number()
+        self.acked = 0
+        self.mirror = None
+        super().__init__(stack, host, port)
+        self._wanted = True
+
+    def _changed(self):
+        if self.mirror is not None:
+            self.mirror(wire.FLOW_STATE, self.number, json.dumps([self.state, self.error, self.fin, self.acked]).encode())
+
+    def established(self, peer):
+        was = self.state
+        super().established(peer)
+        if self.state != was:
+            self._changed()
+
+    def deliver(self, data):
+        if not self._closed and self.mirror is not None:
+            self.mirror(wire.FLOW_DATA, self.number, data)
+        super().deliver(data)
+
+    def delivered_fin(self):
+        super().delivered_fin()
+        self._changed()
+
+    def _die(self, error, tell):
+        super()._die(error, tell)
+        self._changed()
+
+    def _acked(self, ack):
+        before = self.bytes_out
+        super()._acked(ack)
+        if self.bytes_out < before:
+            self.acked += before - self.bytes_out
+            self._changed()
+
+    def _ack_due(self, arg):
+        super()._ack_due(arg)
+        self._wanted = True     # every acknowledgement is an event: the chip cannot ask
+        if self._acks and not self.dead:
+            self._schedule_ack()
+
+
+class MirroredStack(Stack):
+    flow_class = MirroredFlow
+    _numbers = 0
+
+    def next_number(self):
+        self._numbers = (self._numbers + 1) & 0xFFFF
+        return self._numbers
+
+
+class Silicon:
+    """`send(kind, number, payload)` reaches the life that is running; `tells` hears of what concerns the board."""
+
+    def __init__(self, kernel, loop, ether, network, seed, mac, send, heard):
+        self.kernel, self._loop, self._send, self._heard = kernel, loop, send, heard
+        self.mac = mac
+        self.rng = rng_for(seed, "silicon")
+        self.fuse = Fuse()
+        self.wifi = Wifi(kernel, ether, rng_for(seed, "radio"), mac)
+        self.station = Station(self.wifi)
+        self.station.on_radio = self._radio
+        self.air = Air(kernel, self.wifi.passes)
+        self.stack = MirroredStack(kernel, self.air, self.wifi, network.host, rng_for(seed, "tcp ticks").below(500))
+        self.wifi.on_down = self.stack.address_lost
+        self.dns = dns.Server(network.names)
+        self.resolver = dns.Resolver(kernel, self._name_server)
+        self.resolver.mdns = network.announced
+        self.rtc = RtcMemory(self.fuse)
+        self.nvs = Nvs()
+        self.clock = Clock(kernel)
+        self._flows = {}
+        self._view = None
+        self._asking = set()
+
+    # --- lives -------------------------------------------------------------------------------------------------------
+
+    def begin(self, how):
+        """The chip comes up after a reset (world.power.Reset)."""
+        self.end()
+        self.station.reset()
+        self.resolver.reset()
+        if not how.keeps_rtc:
+            self.rtc.lose(self.rng)
+            self.clock.lose()
+            self.nvs.power_lost(self.rng)
+        self._view = self.station.view()
+
+    def end(self):
+        """The life is over: the radio goes off, peers are not told."""
+        self.kernel.catch_up()
+        self.stack.reset()
+        for flow in self._flows.values():
+            flow.mirror = None
+        self._flows.clear()
+        self.wifi.reset()
+        self.fuse.blown = None
+        for task in list(self._asking):
+            task.cancel()
+
+
+    # --- what is pushed ----------------------------------------------------------------------------------------------
+
+    def _radio(self, name, reason):
+        self._heard("radio", name=name, reason=reason)
+        # The port's handler runs after this hook: look when it has.
+        self.kernel.after(0, self._look)
+
+    def _look(self, _):
+        view = self.station.view()
+        if view != self._view:
+            self._view = view
+            self._send(wire.VIEW, 0, json.dumps(view).encode())
+
+    def _name_server(self, ip):
+        return self.dns if ip == GATEWAY and self.wifi.passes() and self.wifi.has_address() and not self._dns_dropped() else None
+
+    def _dns_dropped(self):
+        return any(getattr(rule, "swallows_all", False) for rule in self.air.rules)
+
+    # --- what is asked -----------------------------------------------------------------------------------------------
+
+    def call(self, number, what):
+        """Answer a CALL; the answer may come later."""
+        self.kernel.catch_up()
+        if what[0] == "resolve":
+            task = self._loop.create_task(self._resolve(number, what[1], what[2]))
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+            return
+        try:
+            value = getattr(self, "_on_" + what[0])(*what[1:])
+        except (WifiError, NvsError) as e:
+            value = {"error": [type(e).__name__, list(e.args)]}
+        if isinstance(value, bytes):
+            self._send(wire.RESULT_BYTES, number, value)
+        else:
+            self._send(wire.RESULT, number, json.dumps(value).encode())
+
+    def write_rtc(self, number, content):
+        """Raises ChipReset when the tear fault strikes."""
+        try:
+            self.rtc.write(content)
+            value = None
+        except ValueError as e:
+            value = {"error": ["ValueError", list(e.args)]}
+        self._send(wire.RESULT, number, json.dumps(value).encode())
+
+    async def _resolve(self, number, name, servers):
+        steps = self.resolver.lookup(name, servers)
+        value = None
+        try:
+            while True:
+                await asyncio.sleep(next(steps) / 1000)
+                self.kernel.catch_up()
+        except StopIteration as e:
+            value = e.value
+        self._send(wire.RESULT, number, json.dumps(value).encode())
+
+    def _on_station(self, name, *args):
+        station = self.station
+        if name == "connect" and args[0] is not None and args[0][2] is not None:
+            args = [[args[0][0], args[0][1], bytes(args[0][2])]]
+        if name not in ("start", "stop", "rssi", "scan", "configure", "set_static", "set_dhcp", "connect", "disconnect"):
+            raise AssertionError("no station call %r" % name)
+        value = getattr(station, name)(*args)
+        if name == "scan":
+            value = [[list(row[0]), list(row[1]), *row[2:]] for row in value]
+        self._view = station.view()
+        return [value, self._view]
+
+    def _on_dial(self, ip, port):
+        flow = self.stack.dial(ip, port)
+        if flow.state != DEAD:
+            flow.mirror = self._send
+            self._flows[flow.number] = flow
+        return [getattr(flow, "number", 0), flow.state, flow.error]
+
+    def _on_rtc_read(self):
+        return self.rtc.read()
+
+    def _on_nvs(self, name, space, key=None, value=None):
+        if name == "get":
+            value = self.nvs.get(space, key, {"int": int, "bytes": bytes}[value])
+            return list(value) if isinstance(value, bytes) else value
+        if name == "set":
+            self.nvs.set(space, key, bytes(value) if isinstance(value, list) else value)
+        elif name == "erase":
+            self.nvs.erase(space, key)
+        else:
+            self.nvs.commit(space)
+
+    # --- notices that concern the silicon ------------------------------------------------------------------------------
+
+    def flow_write(self, number, data):
+        self.kernel.catch_up()
+        flow = self._flows.get(number)
+        if flow is not None:
+            flow.write(data)
+
+    def on_taken(self, number, n):
+        self.kernel.catch_up()
+        flow = self._flows.get(number)
+        if flow is not None:
+            flow.read(n)
+
+    def on_nodelay(self, number, on):
+        if number in self._flows:
+            self._flows[number].nodelay = on
+
+    def on_close(self, number):
+        self.kernel.catch_up()
+        flow = self._flows.pop(number, None)
+        if flow is not None:
+            flow.mirror = None
+            flow.close()
+
+    def on_clock(self, seconds, us):
+        self.clock.set(seconds, us)
+

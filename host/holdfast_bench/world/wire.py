@@ -1,0 +1,59 @@
+"""The wire between a twin's chip (MicroPython) and its parent (CPython): frames, and the names of what they carry.
+
+A frame is a letter, a number (call or flow), a length and that many bytes. JSON where things have names, raw bytes where
+there are many. Common subset of CPython and MicroPython; both ends use this file. Pure: bytes in, frames out.
+"""
+
+import json
+from struct import pack, unpack_from
+
+HEAD = 5                # bytes before the payload
+PAYLOAD_MAX = 65535
+
+# Chip to parent.
+UART_OUT = b"u"         # bytes the UART sends
+CALL = b"c"             # JSON [name, arguments...]; the number comes back with the RESULT
+TELL = b"t"             # the same, without an answer
+RTC_WRITE = b"m"        # new content of RTC memory; answered by RESULT once it is safe
+FLOW_WRITE = b"w"       # bytes for the flow of that number
+# Parent to chip.
+LIFE = b"L"             # JSON, the first frame: what the chip has to know of the life that begins
+UART_IN = b"U"
+RESULT = b"R"           # JSON value of a CALL, or {"error": [kind, arguments]}
+RESULT_BYTES = b"B"     # raw bytes as the value of a CALL
+VIEW = b"V"             # JSON: the station's view has changed
+FLOW_DATA = b"D"        # bytes that arrived for the flow
+FAULT = b"X"            # JSON [name, arguments...]: what is to go wrong in the chip's own half
+FLOW_STATE = b"F"       # JSON [state, error, fin, bytes acknowledged in all]
+
+
+def frame(kind, number, payload):
+    """The bytes of one frame. Raises ValueError when the payload is too long."""
+    if len(payload) > PAYLOAD_MAX:
+        raise ValueError("a frame of %d bytes" % len(payload))
+    return kind + pack(">HH", number, len(payload)) + payload
+
+
+def frame_json(kind, number, value):
+    return frame(kind, number, json.dumps(value).encode())
+
+
+class Frames:
+    """Puts frames together from whatever pieces arrive."""
+
+    def __init__(self):
+        self._buf = bytearray()
+
+    def feed(self, data):
+        """The frames completed by data: [(kind, number, payload bytes)], in order."""
+        buf = self._buf
+        buf.extend(data)
+        found, at = [], 0
+        while len(buf) - at >= HEAD:
+            number, n = unpack_from(">HH", buf, at + 1)
+            if len(buf) - at - HEAD < n:
+                break
+            found.append((bytes(buf[at:at + 1]), number, bytes(buf[at + HEAD:at + HEAD + n])))
+            at += HEAD + n
+        self._buf = bytearray(buf[at:])
+        return found

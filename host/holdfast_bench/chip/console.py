@@ -28,7 +28,7 @@ class Console:
         self.byte_us = 10000000 // baud
         self._interrupt_char = -1
         self.on_interrupt_char = None   # hears of changes
-        self.on_interrupt = None        # hears that Ctrl-C has arrived
+        self.on_interrupt = None        # hears that Ctrl-C has reached the program
         self.dropped = 0
         self.hide = ""                  # folder of the frozen packages: their names in tracebacks have none
         self._ring = bytearray()
@@ -96,8 +96,6 @@ class Console:
         for b in data:
             if b == self._interrupt_char:
                 sched.interrupt()
-                if self.on_interrupt is not None:
-                    self.on_interrupt()
             elif len(self._ring) < RING:
                 self._ring.append(b)
             else:
@@ -113,6 +111,16 @@ class Console:
         b = self._ring[0]
         self._ring = self._ring[1:]
         return b
+
+
+def part(buf, limits):
+    """The bytes that write(buf), write(buf, n) or write(buf, offset, n) of a stream means."""
+    data = buf.encode() if isinstance(buf, str) else bytes(buf)
+    if len(limits) == 1:
+        return data[:limits[0]]
+    if len(limits) == 2:
+        return data[limits[0]:limits[0] + limits[1]]
+    return data
 
 
 class StdIn(io.IOBase):
@@ -168,10 +176,10 @@ class StdOut(io.IOBase):
         if not raw:
             self.buffer = StdOut(console, True)
 
-    def write(self, buf):
-        data = buf.encode() if isinstance(buf, str) else bytes(buf)
+    def write(self, buf, *limits):
+        data = part(buf, limits)
         self._console.tx(data if self._raw else data.replace(b"\n", b"\r\n"))
-        return len(buf)
+        return len(data)
 
     def ioctl(self, request, arg):
         return arg & _POLLOUT if request == _MP_STREAM_POLL else 0

@@ -34,6 +34,8 @@ def run_pending():
     """Run what is due, as the VM does between two instructions. Callbacks do not nest."""
     if _state[_INTERRUPT]:
         _state[_INTERRUPT] = False
+        if chip.console.on_interrupt is not None:
+            chip.console.on_interrupt()
         raise KeyboardInterrupt
     if _state[_RUNNING]:
         return

@@ -13,6 +13,7 @@ from ..world import lwip
 from ..world.lwip import DEAD, DIALING, OPEN
 from ..world.station import VIEW
 from . import sched
+from .console import part
 from .soc import chip
 
 AF_INET = 2
@@ -350,11 +351,7 @@ class socket(io.IOBase):
             _err(lwip.ETIMEDOUT)
 
     def write(self, buf, *limits):
-        view = memoryview(buf if not isinstance(buf, str) else buf.encode())
-        if len(limits) == 1:
-            view = view[:limits[0]]
-        elif len(limits) == 2:
-            view = view[limits[0]:limits[0] + limits[1]]
+        view = memoryview(part(buf, limits) if limits or isinstance(buf, str) else buf)
         done = 0
         tries = 0
         while done < len(view):

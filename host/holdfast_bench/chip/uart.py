@@ -5,6 +5,7 @@ receives comes in by feed(). Rules of 1.26: one time-out for the whole read, wai
 import io
 
 from . import sched
+from .console import part
 from .soc import chip
 
 _kernel = chip.kernel
@@ -81,10 +82,10 @@ class UART(io.IOBase):
         end = self._ring.find(b"\n")
         return self._take(end + 1 if end >= 0 else None) or None
 
-    def write(self, buf):
+    def write(self, buf, *limits):
         if not self._open:
             return None
-        data = buf.encode() if isinstance(buf, str) else bytes(buf)
+        data = part(buf, limits)
         # What does not fit into the ring blocks at line speed.
         over = len(data) - self._set["txbuf"] - 128
         if over > 0 and self._set["baudrate"]:

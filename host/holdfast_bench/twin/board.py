@@ -11,6 +11,8 @@ from pathlib import Path
 from ..errors import TimedOut
 from ..world import power, wire
 from ..world.kernel import ChipReset
+from .air import AccessPointSwitch
+from .network import Faults
 from .port import SerialPort
 from .process import Process
 from .silicon import Silicon
@@ -44,7 +46,11 @@ class VirtualBoard:
         self._running = threading.Event()
         self._port = SerialPort(self._loop, options.port, options.baud, self._input)
         self.port = self._port.path
-        self.silicon = Silicon(self._kernel, self._loop, options.ether, host.network, options.seed, options.mac, self._send, heard)
+        self.silicon = silicon = Silicon(self._kernel, self._loop, options.ether, host.network, options.seed, options.mac, self._send, heard)
+        self.network = Faults(host, silicon)
+        self.access_point = AccessPointSwitch(host, silicon)
+        self.dns = silicon.dns           # .mode: world/dns.py
+        self.dhcp = self.access_point.dhcp
 
     def wait_running(self, limit_s=10):
         """Until MicroPython runs (boot.py is next) and input is no longer lost. Raises TimedOut."""

@@ -5,10 +5,13 @@ that resets is seen to reset. Runs in the loop's thread. May use: world.tcp_host
 """
 
 import asyncio
+import socket
+import struct
 
 from ..world.tcp_host import Host
 
 DIAL_S = 5              # a real connection that takes longer counts as no answer
+_RST_ON_CLOSE = struct.pack("ii", 1, 0)
 BACKLOG = 64 * 1024     # bytes from the broker that may wait for the air before reading pauses
 
 
@@ -98,6 +101,7 @@ class Bridge:
     def lost(self, now_ms, why):
         """The chip's end closed or was given up: FIN or RST towards the broker as the model says."""
         if why == "connection reset":
+            self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST_ON_CLOSE)
             self._writer.transport.abort()
         else:
             self._writer.close()

@@ -54,7 +54,7 @@ class TwinHost:
     "chip/NAME". `folder`: where the boards keep flash and ports (a temporary one when not given)."""
 
     def __init__(self, heard=None, folder=None):
-        self._heard = heard or (lambda src, ev, **fields: None)
+        self._heard = heard if heard is not None else lambda src, ev, **fields: None
         self._own_folder = folder is None
         self.folder = Path(folder or tempfile.mkdtemp(prefix="holdfast-"))
         self.boards = {}
@@ -151,6 +151,11 @@ class TwinHost:
         board = self.call(lambda: VirtualBoard(self, name, folder, options, lambda ev, **fields: self._heard(src, ev, **fields)))
         self.boards[name] = board
         return board
+
+    def remove_board(self, board):
+        """Switch it off and take its port away; its folder stays until the host stops."""
+        self.call(board._close)
+        del self.boards[board.name]
 
     def new_ether(self, number=0):
         """An air of its own with one access point, whose DHCP gives 10.73.0.(100 + number)."""

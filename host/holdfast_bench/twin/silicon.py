@@ -7,7 +7,7 @@ import asyncio
 import json
 
 from ..world import dns, wire
-from ..world.air import Air
+from ..world.air import Air, Blackhole
 from ..world.clock import Clock
 from ..world.lwip import DEAD
 from ..world.nvs import Nvs, NvsError
@@ -153,10 +153,11 @@ class Silicon:
             self._send(wire.VIEW, 0, json.dumps(view).encode())
 
     def _name_server(self, ip):
-        return self.dns if ip == GATEWAY and self.wifi.passes() and self.wifi.has_address() and not self._dns_dropped() else None
+        return self.dns if ip == GATEWAY and self.wifi.passes() and self.wifi.has_address() and not self._swallowed() else None
 
-    def _dns_dropped(self):
-        return any(getattr(rule, "swallows_all", False) for rule in self.air.rules)
+    def _swallowed(self):
+        """DNS is not made of frames here: what swallows everything swallows it too."""
+        return any(isinstance(rule, Blackhole) for rule in self.air.rules)
 
     # --- what is asked -----------------------------------------------------------------------------------------------
 

@@ -449,6 +449,8 @@ class Flow(End):
 class Stack:
     """The chip's TCP. network(ip) gives the Host at an address, None where nobody answers ARP."""
 
+    flow_class = Flow           # the twin's reports its changes to a chip in another process
+
     def __init__(self, kernel, air, wifi, network, tick_phase_ms=0):
         self.kernel = kernel
         self.air = air
@@ -464,7 +466,7 @@ class Stack:
             return Flow(self, None, port, EHOSTUNREACH)
         if not self._make_room():
             return Flow(self, None, port, ENOBUFS)
-        flow = Flow(self, self.network(ip), port)
+        flow = self.flow_class(self, self.network(ip), port)
         self.flows.append(flow)
         return flow
 

@@ -81,6 +81,8 @@ def _life(rig):
         if how == boot.ENDED:
             how = _script(rig, "main.py", scope)
         if how != boot.EXITED:
+            # Nobody sits at the prompt and looks at what the script left: the world, in the same heap, may need the room.
+            scope.clear()
             rig.kernel.wait(None)
         rig.chip.console.text("MPY: soft reboot\n")
         rig.history.chip("reset", "cause", "soft")

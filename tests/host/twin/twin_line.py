@@ -1,0 +1,82 @@
+"""What the tests of virtual boards share: the events they hear, and a raw-REPL client in plain pyserial."""
+
+import time
+
+import pytest
+import serial
+
+from holdfast_bench.choices import choices
+
+
+class Heard(list):
+    """The events of all boards, with what tests ask of them."""
+
+    def __call__(self, src, ev, **fields):
+        self.append(dict(fields, src=src, ev=ev))
+
+    def of(self, ev, start=0):
+        return [e for e in self[start:] if e["ev"] == ev]
+
+    def wait(self, ev, start=0, limit_s=10, **fields):
+        """The first such event from index `start` on."""
+        end = time.monotonic() + limit_s
+        while time.monotonic() < end:
+            for e in self.of(ev, start):
+                if all(e.get(k) == v for k, v in fields.items()):
+                    return e
+            time.sleep(0.01)
+        raise AssertionError("no event %s %r in %s s, only %r" % (ev, fields, limit_s, self[start:]))
+
+
+class Line:
+    """One serial line: reads until a text is there, runs code by raw REPL."""
+
+    def __init__(self, port):
+        self.serial = serial.Serial(port, 115200, timeout=0.05)
+        self.seen = b""
+
+    def read_until(self, text, limit_s=10):
+        end = time.monotonic() + limit_s
+        while text not in self.seen:
+            if time.monotonic() > end:
+                raise AssertionError("waited %s s for %r, read only %r" % (limit_s, text, self.seen[-2000:]))
+            self.seen += self.serial.read(4096)
+        at = self.seen.index(text) + len(text)
+        found, self.seen = self.seen[:at], self.seen[at:]
+        return found
+
+    def read_rest(self):
+        """Whatever has come until the line is quiet."""
+        rest, self.seen = self.seen, b""
+        while data := self.serial.read(4096):
+            rest += data
+        return rest
+
+    def write(self, data):
+        self.serial.write(data)
+
+    def run(self, code, limit_s=10):
+        """stdout of code run in raw mode; raises AssertionError with its traceback."""
+        self.write(b"\r\x03\x03\x01")
+        self.read_until(b"raw REPL; CTRL-B to exit\r\n>")
+        self.write(code.encode() + b"\x04")
+        self.read_until(b"OK")
+        out = self.read_until(b"\x04", limit_s)[:-1]
+        error = self.read_until(b"\x04", 5)[:-1]
+        assert not error, error.decode()
+        return out.decode().replace("\r\n", "\n")
+
+    def start(self, code):
+        """Begin running code and do not wait for it."""
+        self.write(b"\r\x03\x03\x01")
+        self.read_until(b"raw REPL; CTRL-B to exit\r\n>")
+        self.write(code.encode() + b"\x04")
+        self.read_until(b"OK")
+
+    def close(self):
+        self.serial.close()
+
+
+def interpreters():
+    found = choices()
+    return [pytest.param(i, id="%d bit" % i.bits) for i in (found.micropython, found.micropython32) if i]

@@ -114,7 +114,7 @@ class RTC:
         elif isinstance(buf, (int, list)) or buf is None:
             raise TypeError("object with buffer protocol required")
         _kernel.spend_us(100)
-        rtc.write(bytes(buf))
+        rtc.write(buf if isinstance(buf, (bytes, bytearray)) else bytes(buf))
 
     def datetime(self, new=None):
         from . import time

@@ -53,13 +53,15 @@ def run_pending():
 
 def wait(until_ms, ready=None):
     """kernel.wait(until_ms, ready) in which callbacks run and Ctrl-C raises KeyboardInterrupt."""
+    def wanted():
+        return _state[_INTERRUPT] or (_todo and not _state[_RUNNING]) or (ready is not None and ready())
+
     while True:
         if _state[_INTERRUPT] or (_todo and not _state[_RUNNING]):
             run_pending()
-        hit = _kernel.wait(until_ms, lambda: _state[_INTERRUPT] or (_todo and not _state[_RUNNING]) or (ready is not None and ready()))
-        if not hit:
+        if not _kernel.wait(until_ms, wanted):
             return False
-        if ready is not None and ready():
+        if not (_state[_INTERRUPT] or (_todo and not _state[_RUNNING])):
             return True
 
 

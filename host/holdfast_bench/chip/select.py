@@ -23,6 +23,7 @@ class _Entry:
         self.obj = obj
         self.mask = mask
         self.got = 0
+        self.at_once = getattr(obj, "wakes_main_task", False)
         ioctl = getattr(obj, "ioctl", None)
         if ioctl is None:
             # A native stream, such as a TLS socket: only the host's poll can ask it.
@@ -73,7 +74,7 @@ class poll:
             entry.got = got = entry.ioctl(_MP_STREAM_POLL, entry.mask)
             if got:
                 n += 1
-                if getattr(entry.obj, "wakes_main_task", False):
+                if entry.at_once:
                     self._tick = False
         return n > 0
 

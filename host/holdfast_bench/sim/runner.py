@@ -222,10 +222,12 @@ def _share_kb(micropython, work):
         partial.write_text(output.decode().strip())
         partial.replace(kept)
         shutil.rmtree(probe)
-    return int(kept.read_text()) // 1024 + WORLD_WORKING_KB * micropython.bits // 32
+    plan_kb = PLAN_FACTOR * os.path.getsize(work / "spec.json") // 1024
+    return int(kept.read_text()) // 1024 + (WORLD_WORKING_KB + plan_kb) * micropython.bits // 32
 
 
-WORLD_WORKING_KB = 64   # what the world needs beside what it is: frames under way, the broker's queues, lines of history
+WORLD_WORKING_KB = 64   # what the world needs beside what it is: frames under way, the broker's queues
+PLAN_FACTOR = 3         # bytes of heap that a byte of the plan's JSON takes, generously: about 2 were seen
 
 
 def _outcome(work, real_s, said):

@@ -48,7 +48,10 @@ class Rng:
 
     def fill(self, n):
         """n random bytes."""
-        return bytes([self.bits() >> 11 & 0xFF for _ in range(n)])
+        data = bytearray(n)
+        for i in range(n):
+            data[i] = self.bits() >> 11 & 0xFF
+        return bytes(data)
 
 
 def rng_for(seed, name):

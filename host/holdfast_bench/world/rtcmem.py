@@ -22,7 +22,7 @@ class RtcMemory:
         return bytes(self.data[:self.length])
 
     def write(self, buf):
-        """Replace the content. Raises ValueError when buf is too long, ChipReset when the tear fault strikes."""
+        """Replace the content; buf is bytes or a bytearray. Raises ValueError when buf is too long, ChipReset when the tear fault strikes."""
         n = len(buf)
         if n > self.size:
             raise ValueError("buffer too long")
@@ -31,11 +31,11 @@ class RtcMemory:
             after, reset = self._tear
             self._tear = None
             cut = min(after, n)
-            self.data[:cut] = bytes(buf[:cut])
+            self.data[:cut] = buf[:cut]
             self.saved(0, cut)
             self.kernel.halt(reset)
             self.kernel.check()
-        self.data[:n] = bytes(buf)
+        self.data[:n] = buf
         self.saved(0, n)
         self.length = n
         self.saved_length()

@@ -30,7 +30,7 @@ class Tap:
             data = self._part + data
             self._part = b""
         if data[0] == RS and data.find(b"\n") == len(data) - 1:
-            self._record(data[1:])
+            self._record(data)
             return
         at, end = 0, len(data)
         while at < end:
@@ -44,7 +44,7 @@ class Tap:
             if stop < 0:
                 break
             if data[at] == RS:
-                self._record(data[at + 1:stop + 1])
+                self._record(data[at:stop + 1])
             else:
                 self._text(data[at:stop])
             at = stop + 1
@@ -69,18 +69,17 @@ class Tap:
             self._history.text(text)
 
     def _record(self, data):
-        """A record without its RS, with its line end: {"ev":…,"t":…,…} in any order, blanks or not."""
-        begin, end = data.find(b"{"), data.rfind(b"}")
-        ticks, name = _key(data, b'"t":'), _key(data, b'"ev":')
-        if begin or end < 0 or ticks < 0 or name < 0 or data.find(b'"src":') >= 0:
-            self._text(data)
+        """RS, {"ev":…,"t":…,…} in any order, blanks or not, and the line end."""
+        end, ticks, name = data.rfind(b"}"), _key(data, b'"t":'), _key(data, b'"ev":')
+        if data[1] != 0x7B or end < 0 or ticks < 0 or name < 0 or data.find(b'"src":') >= 0:
+            self._text(data[1:])
             return
         start = data.find(b'"', name + 5) + 1
-        self._history.record(data, 1, ticks, end)
+        self._history.record(data, 2, ticks, end)
         self._note(data, start)
         if self._asked and data.startswith(b'reply"', start):
             try:
-                reply = loads(data)
+                reply = loads(data[1:])
             except ValueError:
                 return
             self._answered(reply)

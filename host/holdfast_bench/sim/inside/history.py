@@ -24,6 +24,7 @@ class History:
         self._view = memoryview(self._buffer)
         self._used = 0
         self._name = board
+        self._head, self._head_at_ms = b"", -1
         self._console_head = b'{"t":%%d,"src":"board/%s",' % board.encode()
         self._recv_head = b'{"t":%%d,"src":"broker","ev":"recv","board":"%s","topic":' % board.encode()
         self._topics = {}       # topic -> its JSON text
@@ -50,11 +51,30 @@ class History:
 
     def record(self, data, begin, ticks, end):
         """A console record, `data` from index begin (behind its brace) to end (before it); ticks: where its key "t" stands."""
-        view = memoryview(data)
-        parts = (self._console_head % self.kernel.now_ms, view[begin:ticks], b'"ticks"', view[ticks + 3:end], b"}\n")
-        self._line(parts)
+        # As _line() does it, in line: this is half of a verbose history.
+        now_ms = self.kernel.now_ms
+        if now_ms != self._head_at_ms:
+            self._head_at_ms, self._head = now_ms, self._console_head % now_ms
+        head, view, buffer, used = self._head, memoryview(data), self._buffer, self._used
+        if used + len(head) + len(data) + 16 > BUFFER:
+            self.flush()
+            used = 0
+            if len(data) > BUFFER - 128:
+                self.text("(a record of %d bytes)" % len(data))
+                return
+        at = used + len(head)
+        buffer[used:at] = head
+        stop = at + ticks - begin
+        buffer[at:stop] = view[begin:ticks]
+        at = stop + 7
+        buffer[stop:at] = b'"ticks"'
+        stop = at + end - ticks - 3
+        buffer[at:stop] = view[ticks + 3:end]
+        self._used = stop + 2
+        buffer[stop:stop + 2] = b"}\n"
+        self.count += 1
         if self.watching:
-            self._told(parts)
+            self._told((bytes(self._view[used:stop + 2]),))
 
     def recv(self, topic, payload, qos, retain, dup):
         """A message has arrived at the broker."""

@@ -27,7 +27,7 @@ class _Life:
         if not self.last:
             return 0
         try:
-            last = loads(self.last)["n"]
+            last = loads(self.last[1:])["n"]
         except (ValueError, KeyError):
             return 0                # a garbled record counts for nothing here
         return max(0, last - self.below + 1 - len(self.ahead))
@@ -44,17 +44,18 @@ class Tally:
         if data.startswith(b'accept"', start):
             if not self._cut:
                 at = data.find(b'"', data.find(b'"life":') + 7) + 1
-                self._life(data[at:data.find(b'"', at)]).last = data
+                self._life(data, at, data.find(b'"', at)).last = data
         elif data.startswith(b'drop"', start):
             try:
-                self._dropped += loads(data).get("n", 1)
+                self._dropped += loads(data[1:]).get("n", 1)
             except ValueError:
                 pass
 
-    def _life(self, name):
+    def _life(self, data, begin, end):
         lives = self._lives
-        if lives and lives[-1].name == name:
+        if lives and data.find(lives[-1].name, begin) == begin:
             return lives[-1]
+        name = data[begin:end]
         for life in lives:
             if life.name == name:
                 return life
@@ -69,11 +70,14 @@ class Tally:
             name = life.name
             at = payload.find(name)
             if at >= 0:
-                end = start = at + len(name) + 1
-                while end < len(payload) and 48 <= payload[end] <= 57:
-                    end += 1
-                if end > start and payload[start - 1] == 58:
-                    life.arrived(int(payload[start:end]))
+                start = at + len(name) + 1
+                end = payload.find(b" ", start)
+                if end < 0:
+                    end = payload.find(b'"', start)
+                try:
+                    life.arrived(int(payload[start:end if end >= 0 else len(payload)]))
+                except ValueError:
+                    pass            # nobody's number
                 return
 
     def memory_lost(self):

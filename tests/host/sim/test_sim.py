@@ -198,8 +198,8 @@ def test_firmware_gets_no_more_heap_than_its_budget(tmp_path):
     events = run(spec(plan_of(), firmware=app), folder=tmp_path / "run", limit_s=60).events()
     texts = [e["text"] for e in find(events, ev="text")]
     assert any("MemoryError" in text for text in texts)
-    # 120 KB of budget, and what the world does not use of its own share.
-    assert 90 <= max(int(text) for text in texts if text.isdigit()) <= 190
+    # 120 KB of budget, less what is lost between the pieces, and what the world does not use of its own share.
+    assert 75 <= max(int(text) for text in texts if text.isdigit()) <= 190
 
 
 def test_interpreter_that_dies_is_a_clear_error(tmp_path):

@@ -11,7 +11,7 @@ import network
 _NOTHING = "0.0.0.0"
 _NO_AP = const(201)
 _SCAN_MS = const(2700)  # a scan of all channels is over by then; before that a 201 may be a stale one
-_QUICK_MS = const(400)  # long enough to find the access point on the channel where it was
+_QUICK_MS = const(700)  # for finding the access point on the channel where it was, and joining
 _DHCP_MS = const(20000)
 _DRIVER = (OSError, RuntimeError)  # strings, numbers, "Wifi Unknown Error 0x...": all mean try again
 # In the resume record: network in use; BSSID, channel (0: unknown); address, gateway, DNS server, prefix length and the
@@ -48,20 +48,23 @@ class Wifi:
         self._net = block.peek(_NETWORK, "B")[0] % len(cfg["wifi"])
         self._told = False  # does the driver know the network? (connect() with arguments, in this life)
         self._leased = False  # is the address a remembered one?
+        self._tries = 0  # since the path was up
+        self._closed = False  # disconnect() takes effect a little later: not up until begin()
         self.wlan = network.WLAN(network.STA_IF)
         _try(self.wlan.config, reconnects=0)  # takes effect even where it raises: when the interface is not active yet
 
     # Only a question. isconnected() alone stays true when the lease is lost.
     def up(self):
-        return self.wlan.isconnected() and self.wlan.ifconfig()[0] != _NOTHING
+        return not self._closed and self.wlan.isconnected() and self.wlan.ifconfig()[0] != _NOTHING
 
     def address(self):
         return self.wlan.ifconfig()[0]
 
-    # Starts an attempt. quick: only look on the channel where the access point was; else everywhere, with a new lease.
-    # Returns how long, in ms, association may take.
-    def begin(self, quick):
+    # Starts an attempt. Returns how long, in ms, association may take: most attempts only look on the channel where the
+    # access point was, and join; some give it more time, and some enough to look everywhere.
+    def begin(self):
         wlan = self.wlan
+        self._closed = False
         if not wlan.active():
             wlan.active(True)
             self._told = False
@@ -69,26 +72,28 @@ class Wifi:
         _try(wlan.config, pm=self._cfg["wifi_pm"])
         net = self._cfg["wifi"][self._net]
         bssid, channel = self._block.peek(_RADIO, _RADIO_FORM)
-        quick = quick and channel
         _try(wlan.disconnect)  # ends a scan that is under way; and connect() to another network would be ignored
-        self._set_address(net, quick)
-        if not (quick and self._told):
+        self._set_address(net)
+        told = self._told
+        if not told:
             named = {"bssid": net["bssid"]} if net["bssid"] else {}
             # Raising does not mean failing: the driver has taken the network over and may join it all the same.
             _try(wlan.connect, net["ssid"], net["key"], **named)
             self._told = True
-            if quick:
+            if channel:
                 _try(wlan.disconnect)
-        if quick:
-            # The next scan begins at this channel; connect() with arguments would forget it.
-            _try(wlan.config, channel=channel)
+        if channel:
+            _try(wlan.config, channel=channel)  # where the scan begins; connect() with arguments forgets it
+        if channel or told:
             _try(wlan.connect)
-            return _QUICK_MS
-        return self._cfg["wifi_join_ms"]
+        n = self._tries
+        self._tries = n + 1
+        self._wide = not channel or n % 8 == 7
+        return self._cfg["wifi_join_ms"] if self._wide else _QUICK_MS * (2 if n % 4 == 2 else 1)
 
-    def _set_address(self, net, quick):
+    def _set_address(self, net):
         ip, gateway, dns, prefix, since = self._block.peek(_LEASE, _LEASE_FORM)
-        self._leased = bool(quick and since and self._stamp() - since < self._cfg["lease_s"] * 10)
+        self._leased = bool(since and self._stamp() - since < self._cfg["lease_s"] * 10)
         if net["static"]:
             _try(self.wlan.ifconfig, tuple(net["static"]))
         elif self._leased:
@@ -107,6 +112,7 @@ class Wifi:
     # The path is up: remembers how, for the next time.
     def learn(self):
         block = self._block
+        self._tries = 0
         block.poke(_NETWORK, "B", self._net)
         block.poke(_RADIO, _RADIO_FORM, self._cfg["wifi"][self._net]["bssid"] or b"", _try(self.wlan.config, "channel") or 0)
         if not self._leased:
@@ -118,21 +124,23 @@ class Wifi:
     def stale(self):
         return self._leased and self._stamp() - self._block.peek(_LEASE, _LEASE_FORM)[4] >= self._cfg["lease_s"] * 10
 
-    # The next attempt takes neither channel nor address for granted.
+    # The remembered address led nowhere: the next attempt asks DHCP.
     def forget(self):
-        self._block.poke(_RADIO + 6, "B", 0)
+        self._block.poke(_LEASE + 13, ">I", 0)
 
-    # A full attempt failed: the next one is at the next network.
-    def rotate(self):
-        if len(self._cfg["wifi"]) > 1:
+    # An attempt failed; after one that looked everywhere it is the next network's turn.
+    def missed(self):
+        if self._wide and len(self._cfg["wifi"]) > 1:
             self._net = (self._net + 1) % len(self._cfg["wifi"])
             self._told = False
             self.forget()
+            self._block.poke(_RADIO + 6, "B", 0)
 
     def close(self):
+        self._closed = True
         _try(self.wlan.disconnect)
 
     # Radio off; begin() switches it on.
     def cycle(self):
+        self._closed = True
         _try(self.wlan.active, False)
-        self.forget()

@@ -15,7 +15,7 @@ from .breaker import failed, is_open, rested
 _POLICY = {
     "timeout": (0, 200, 0, 3, "climb"),
     "link": (100, 300, 0, 3, "climb"),
-    "wifi": (100, 400, 0, 8, "climb"),
+    "wifi": (20, 150, 0, 8, "climb"),
     "refused": (200, 600, 0, 3, "next"),
     "closed": (50, 300, 2, 3, "next"),
     "gone": (0, 100, 2, 3, "next"),
@@ -50,7 +50,7 @@ class Target:
     def failed(self, kind, outage_ms, now, rnd):
         cfg = self._cfg
         low, high, quick, limit, follows = _POLICY.get(kind, _OTHERS)
-        self.attempt = min(self.attempt + 1, 255)
+        self.attempt += 1
         self._row = self._row + 1 if kind == self._kind else 1
         self._kind = kind
         if high and (self._row <= quick if quick else outage_ms < cfg["quick_ms"]):
@@ -89,7 +89,7 @@ class Target:
 
     # For the resume record: attempt, breaker, low half of the stamp (0.1 s) at which the next try is due.
     def pack(self, now, stamp):
-        return self.attempt, self.breaker, stamp + self.wait_ms(now) // 100 & 0xFFFF
+        return min(self.attempt, 255), self.breaker, stamp + self.wait_ms(now) // 100 & 0xFFFF
 
     # The reverse, in a new life: a back-off or an open breaker goes on where the reset interrupted it.
     def unpack(self, attempt, breaker, due, now, stamp):

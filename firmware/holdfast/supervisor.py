@@ -134,9 +134,7 @@ class Supervisor:
     # One attempt at the Wi-Fi, with its own time limit. True when it led to an address.
     async def _associate(self):
         path = self._path
-        # Most attempts look where the access point was; now and then it may have gone elsewhere.
-        quick = self._wifi.attempt % 6 != 5
-        limit = path.begin(quick)
+        limit = path.begin()
         began = ticks_ms()
         while not self.stopping:
             await self._sleep(_POLL_MS)
@@ -144,8 +142,7 @@ class Supervisor:
                 return True
             if not path.associating(ticks_diff(ticks_ms(), began), limit):
                 break
-        if not quick:
-            path.rotate()
+        path.missed()
         return False
 
     # ---- dialing: until the broker has accepted the session
@@ -301,8 +298,8 @@ class Supervisor:
     def _failed(self, fault):
         kind, cause = fault.args
         end = self._ends[self.at]
-        if self._useful:
-            self._useful = False
+        self._useful = False
+        if self.session.up:
             self._outage = self._stamp()
         self.faults += 1
         self._node.error(kind, cause)
@@ -353,10 +350,11 @@ class Supervisor:
         self._node.emit("ladder", {"rung": rung, "outage_s": outage_s})
         if rung == 3:
             self._node.reset("ladder")
+        if sum(counts) > 1:
+            self._path.forget()
         if rung == 2:
             self._path.cycle()
         else:
-            self._path.forget()
             self._path.close()
         if self.state != "down":
             self._to("path_down", "ladder")

@@ -65,6 +65,8 @@ class Station:
     def configure(self, name, value):
         """Store a setting: "reconnects", "pm", "txpower" (quarter dBm), "channel", "dns" or "gateway"."""
         setattr(self if name == "reconnects" else self.wifi, name, value)
+        if name == "channel":
+            self.wifi.first_channel = value
 
     def set_static(self, ip, mask, gateway, dns):
         self.wifi.set_static(ip, mask, gateway, dns)

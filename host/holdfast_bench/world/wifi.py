@@ -32,7 +32,8 @@ NO_AP_COMPATIBLE = 210
 OFF, IDLE, SCANNING, JOINING, JOINED, LEAVING = range(6)
 STATES = ("off", "idle", "scanning", "joining", "joined", "leaving")
 
-CHANNEL_MS = 122       # the scan walks the channels upwards
+CHANNEL_MS = 122       # the scan walks the channels upwards, from the one configured
+CHANNELS = 13
 FIRST_PROBE_MS = 8
 FULL_SCAN_MS = 2405    # all 13 channels, nothing found
 OPEN_JOIN_MS = 14      # authentication and association without encryption
@@ -73,6 +74,7 @@ class Wifi:
         self.state = OFF
         self.ssid, self.key, self.bssid = "", "", None
         self.channel = 1
+        self.first_channel = 1     # where the next scans begin: config(channel=), forgotten by connect() with arguments
         self.pm = 1
         self.txpower = 78          # quarter dBm
         self.ap = None
@@ -109,6 +111,7 @@ class Wifi:
         if not self.mode_set:
             raise WifiError(INVALID_MODE)
         self.ssid, self.key, self.bssid = ssid, key, bssid
+        self.first_channel = 1
 
     def connect(self):
         if self.state == OFF:
@@ -220,13 +223,18 @@ class Wifi:
         self.state = SCANNING
         self._began_at_ms = self.kernel.now_ms
         self._why = NO_AP_FOUND
-        self._names = [ap for ap in self.ether.by_channel() if ap.ssid == self.ssid]
+        self._first = self.first_channel
+        self._names = sorted([ap for ap in self.ether.by_channel() if ap.ssid == self.ssid], key=self._turn)
         self._next_probe(0)
+
+    def _turn(self, ap):
+        """How many channels the scan has walked when it comes to this access point."""
+        return (ap.channel - self._first) % CHANNELS
 
     def _next_probe(self, i):
         passed = self.kernel.now_ms - self._began_at_ms
         if i < len(self._names):
-            at = FIRST_PROBE_MS + (self._names[i].channel - 1) * CHANNEL_MS
+            at = FIRST_PROBE_MS + self._turn(self._names[i]) * CHANNEL_MS
             self._timer = self.kernel.after(max(0, at - passed), self._probe, i)
         else:
             self._timer = self.kernel.after(FULL_SCAN_MS + self.rng.between(0, 20) - passed, self._not_found)

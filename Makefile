@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV   := .venv/bin
 
-.PHONY: help setup demo test soak firmware clean
+.PHONY: help setup setup-tests demo test soak firmware clean
 
 help:
 	@echo "make demo      set everything up and run the main job on a virtual ESP32"
@@ -15,13 +15,16 @@ help:
 setup:
 	@$(PYTHON) tools/setup.py
 
+setup-tests:
+	@$(PYTHON) tools/setup.py --tests
+
 demo: setup
 	@$(VENV)/python -m holdfast_bench.demo
 
-test: setup
+test: setup-tests
 	@$(VENV)/python -m pytest
 
-soak: setup
+soak: setup-tests
 	@$(VENV)/python -m pytest -m soak --timeout=0 tests
 
 firmware: setup

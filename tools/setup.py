@@ -1,7 +1,7 @@
 """Set-up: makes a checkout ready to run the demo and the tests, and says in a few lines what it found and chose.
 
 Needs only Python >= 3.10 and its venv module; no root, no board, no broker. Quick and silent when nothing has
-changed. What it chose is written to build/setup.json, the one place where the bench looks for interpreters.
+changed. `--tests` also fetches what only tests want (a real mosquitto). What it chose is written to build/setup.json, the one place where the bench looks for interpreters.
 May use: the standard library, and what it has itself installed into .venv. Everything it makes is in build/ and .venv/.
 """
 
@@ -15,6 +15,7 @@ import sys
 import venv
 from pathlib import Path
 
+import broker
 import interpreters
 import umqtt
 from setup_report import SetupError, say
@@ -37,17 +38,20 @@ def fingerprint():
     return h.hexdigest()
 
 
-def up_to_date(mark):
-    """True when the last set-up finished with the same fingerprint and what it chose is still there."""
+def up_to_date(mark, for_tests):
+    """True when the last set-up finished with the same fingerprint (and did the tests' part too, when that is wanted) and
+    what it chose is still there."""
     try:
         chosen = json.loads(CHOICES.read_text())
     except (OSError, ValueError):
         return False
-    if chosen.get("fingerprint") != mark:
+    if chosen.get("fingerprint") != mark or for_tests and not chosen.get("for_tests"):
         return False
     needed = [chosen["micropython"]["command"][0], chosen["umqtt"], str(VENV / "bin" / "python")]
     if chosen.get("micropython32"):
         needed.append(chosen["micropython32"]["command"][0])
+    if chosen.get("mosquitto"):
+        needed.append(chosen["mosquitto"])
     return all(Path(p).exists() for p in needed)
 
 
@@ -75,31 +79,29 @@ def make_venv():
     stamp.write_text(wanted)
 
 
-def find_broker():
-    """Path of mosquitto, or None. Debian keeps it in /usr/sbin, which is not on an ordinary user's PATH."""
-    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
-
-
-def set_up():
+def set_up(for_tests):
     if sys.version_info < (3, 10):
         raise SetupError("Python %d.%d is too old: Holdfast's bench needs 3.10 or newer (make PYTHON=python3.11 …)" % sys.version_info[:2])
     BUILD.mkdir(exist_ok=True)
     mark = fingerprint()
-    if up_to_date(mark):
+    if up_to_date(mark, for_tests):
         return
     with open(BUILD / ".lock", "w") as lock:
         # Two makes in one checkout: the second waits, then finds everything done.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if up_to_date(mark):
+        if up_to_date(mark, for_tests):
             return
         make_venv()
         chosen = {"fingerprint": mark}
         chosen["micropython"] = interpreters.main(VENV)
         chosen["micropython32"] = interpreters.word32(BUILD / "i386")
         chosen["umqtt"] = umqtt.fetch(VENV / "bin" / "python", BUILD / "umqtt")
-        chosen["mosquitto"] = find_broker()
+        chosen["mosquitto"] = broker.find(BUILD / "mosquitto")
         say("broker", "mosquitto at %s" % chosen["mosquitto"] if chosen["mosquitto"] else
             "mosquitto is not installed: the built-in broker will be used")
+        if for_tests and not chosen["mosquitto"]:
+            chosen["mosquitto"] = broker.unpack(BUILD / "mosquitto")
+        chosen["for_tests"] = for_tests
         partial = CHOICES.with_suffix(".tmp")
         partial.write_text(json.dumps(chosen, indent=1))
         partial.replace(CHOICES)
@@ -107,7 +109,7 @@ def set_up():
 
 if __name__ == "__main__":
     try:
-        set_up()
+        set_up("--tests" in sys.argv[1:])
     except SetupError as e:
         sys.exit("set-up: %s" % e)
     except KeyboardInterrupt:

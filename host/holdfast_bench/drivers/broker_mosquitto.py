@@ -8,15 +8,18 @@ import tempfile
 import time
 from pathlib import Path
 
+from ..choices import BUILD
 from .broker_builtin import HOST, BrokerError
 
 START_LIMIT_S = 10
 STOP_LIMIT_S = 10
 
 
-def find_mosquitto():
-    """Path of the program, or None. Debian keeps it in /usr/sbin, which is not on an ordinary user's PATH."""
-    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
+def find_mosquitto(program="mosquitto"):
+    """Path of mosquitto (or of a program that comes with it), or None: the installed one, else the one set-up unpacked for the
+    tests. Debian keeps it in /usr/sbin, which is not on an ordinary user's PATH."""
+    private = BUILD / "mosquitto" / "bin"
+    return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin:%s" % private)
 
 
 def free_port(host=HOST):
@@ -72,7 +75,7 @@ class Mosquitto:
             passwords = self._folder / "passwords"
             passwords.write_text("".join("%s:%s\n" % pair for pair in self._users.items()))
             passwords.chmod(0o600)
-            subprocess.run([str(Path(shutil.which("mosquitto_passwd") or "/usr/bin/mosquitto_passwd")), "-U", str(passwords)],
+            subprocess.run([find_mosquitto("mosquitto_passwd"), "-U", str(passwords)],
                            check=True, capture_output=True, timeout=STOP_LIMIT_S)
             conf += ["allow_anonymous false", "password_file %s" % passwords]
         # Started as root it would become the user 'mosquitto', who cannot read this folder.

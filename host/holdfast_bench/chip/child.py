@@ -34,6 +34,8 @@ def main(fd_in, fd_out):
     boot.install(chip, lambda data: link.send(wire.UART_OUT, 0, data), life["baud"], HIDDEN if life["frozen"] else "")
     chip.console.on_interrupt_char = lambda c: link.tell("interrupt_char", c)
     chip.console.on_interrupt = lambda: link.tell("interrupted")
+    link.serve()
+    link.tell("uart_on")
     from .flashfile import mount
     try:
         if mount(life):

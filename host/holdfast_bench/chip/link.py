@@ -11,7 +11,8 @@ from .hostio import IN
 
 
 class Link:
-    """Over two descriptors. `handlers` maps pushed frame kinds to functions (number, payload)."""
+    """Over two descriptors. `handlers` maps pushed frame kinds to functions (number, payload); what is pushed before its
+    handler is there waits for serve()."""
 
     def __init__(self, io, fd_in, fd_out, handlers):
         self._io = io
@@ -19,6 +20,7 @@ class Link:
         self._out = open(fd_out, "wb")
         self._frames = wire.Frames()
         self._handlers = handlers
+        self._early = []         # pushed frames that nobody handles yet
         self._calls = 0
         self._answer = None
         self.kernel = None
@@ -33,8 +35,16 @@ class Link:
                 if kind == wire.RESULT or kind == wire.RESULT_BYTES:
                     if number == self._calls:
                         self._answer = (kind, payload)
-                else:
+                elif kind in self._handlers:
                     self._handlers[kind](number, payload)
+                else:
+                    self._early.append((kind, number, payload))
+
+    def serve(self):
+        """All handlers are there: hand on what came before them."""
+        early, self._early = self._early, ()
+        for kind, number, payload in early:
+            self._handlers[kind](number, payload)
 
     def send(self, kind, number, payload):
         self._out.write(wire.frame(kind, number, payload))

@@ -41,6 +41,7 @@ class VirtualBoard:
         self._wdt = None             # (timeout_s, handle); fed at _fed_at
         self._fed_at = 0.0
         self._kind = "power_on"
+        self._uart_on = False        # the life has set its UART up; what comes before is lost, as on the chip
         self._interrupt_char = -1
         self._interrupt = None
         self._running = threading.Event()
@@ -131,6 +132,7 @@ class VirtualBoard:
             self._process = None
         self._running.clear()
         self._port.flush_input()
+        self._uart_on = False
         self._interrupt_char = -1
         self.silicon.end()
 
@@ -215,7 +217,7 @@ class VirtualBoard:
 
     def _input(self, data):
         """Bytes from the port. Ctrl-C is for the console to notice; a program that computes and never looks gets a signal."""
-        if self._process is None:
+        if not self._uart_on:
             return
         self._send(wire.UART_IN, 0, data)
         if self._interrupt_char >= 0 and self._interrupt_char in data and self._interrupt is None:
@@ -225,6 +227,9 @@ class VirtualBoard:
         self._interrupt = None
         if self._process is not None and self._interrupt_char >= 0:
             self._process.interrupt()
+
+    def _on_uart_on(self):
+        self._uart_on = True
 
     def _on_interrupt_char(self, c):
         self._interrupt_char = c

@@ -20,6 +20,21 @@ def test_power_on_finds_empty_memory_and_the_clock_at_2000(line):
     assert line.run("import time; print(time.gmtime()[:3])") == "(2000, 1, 1)\n"
 
 
+def test_what_is_sent_while_a_board_starts_is_lost_and_harms_nothing(host, heard):
+    """A tool that sends Ctrl-C from the moment of the reset, as deploying does to catch boot.py, finds a prompt at last."""
+    heard.clear()
+    board = host.add_board(fast_flash=True)
+    with contextlib.closing(Line(board.port)) as line:
+        board.power_on()
+        while not heard.of("boot"):
+            line.write(b"\x03")
+            time.sleep(0.002)
+            assert not heard.of("reset"), heard
+        line.write(b"\x03")
+        line.read_until(b">>> ")
+    host.remove_board(board)
+
+
 def test_machine_reset_keeps_rtc_memory(board, line, heard):
     line.run("import machine; machine.RTC().memory(b'kept')")
     n = len(heard)

@@ -18,7 +18,7 @@ TABLE = (
     ("wifi", None, "networks"),  # networks to join, tried in turn: ssid, key; optional bssid, static [address, mask, gateway, DNS]
     ("brokers", None, "brokers"),  # brokers, the preferred one first: host; optional port (1883), user, password
     ("classes", [{"name": "normal"}, {"name": "keep", "overflow": "drop_newest"}], "classes"),  # classes of messages: name, overflow (drop_oldest, drop_newest, raise), ttl_s (0: never too old)
-    ("envelope", "json", ["json", "none"]),  # how payloads travel: wrapped with sequence, boot and time, or bare
+    ("envelope", "json", ["json", "frame", "none"]),  # how payloads travel: with sequence, boot and time as JSON or as a binary frame (docs/frames.md), or bare
     ("keepalive_s", 30, (5, 3600)),  # MQTT keep-alive: the broker publishes the last will 1.5 times this after the last packet [s]
     ("ping_s", 8, (1, 1800)),  # silence after which the broker is asked for a sign of life [s]
     ("suspect_ms", 1500, (200, 60000)),  # an answer later than this (or four round trips) makes the link suspect [ms]

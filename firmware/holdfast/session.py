@@ -1,5 +1,5 @@
 # session.py - one MQTT session over one open transport: CONNECT, window, acknowledgements, heartbeat, subscriptions.
-# May import: umqtt.simple, packets, envelope, errors; outbox and rtt are handed in.
+# May import: umqtt.simple, packets, errors, an envelope (envelope or frames); outbox and rtt are handed in.
 # Time: now (ticks) is handed in.   Blocks: never: bytes come in by receive(), go out through `out`.
 #
 # umqtt.simple's MQTTClient keeps the settings and encodes what needs no waiting (PINGREQ, DISCONNECT, QoS 0); everything
@@ -10,7 +10,6 @@ from time import ticks_diff
 
 from umqtt.simple import MQTTClient
 
-from .envelope import wrap
 from .errors import Fault
 from .packets import Out, Parser
 
@@ -34,6 +33,16 @@ _LONGEST = const(65536)  # bytes of a packet that is put up with; more than in_b
 _REFUSALS = ("protocol", "rejected", "rejected", "busy", "auth", "auth")  # by CONNACK code
 
 
+# What makes a message's payload what travels: a function, None for bare payloads.
+def _envelope(name):
+    wrap = None
+    if name == "json":
+        from .envelope import wrap
+    elif name == "frame":
+        from .frames import wrap
+    return wrap
+
+
 class Session(MQTTClient):
     # cfg: checked settings. prefix: "<base>/<id>/". owner: told what happens: accepted(session present), sent(seq, dup),
     # acked(seq), message(topic, payload - None: too long), subscribed(refused patterns).
@@ -45,7 +54,7 @@ class Session(MQTTClient):
         self._outbox = outbox
         self._rtt = rtt
         self._owner = owner
-        self._json = cfg["envelope"] == "json"
+        self._wrap = _envelope(cfg["envelope"])
         self.out = self.sock = Out(cfg["out_bytes"])
         self._received = None
         self.up = self.late = False
@@ -95,8 +104,8 @@ class Session(MQTTClient):
                 self.out.answer(_PUBREL, box.pid)
             else:
                 payload = box.payload
-                if self._json:
-                    payload = wrap(box.seq, box.block.epoch, box.clock.text(box.t), payload)
+                if self._wrap:
+                    payload = self._wrap(box.seq, box.block.epoch, box.clock.text(box.t), payload)
                 if not self._publish((self._prefix + box.topic).encode(), payload, box.flags, box.pid, box.dup):
                     if self.out.end:
                         return

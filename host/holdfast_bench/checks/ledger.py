@@ -10,6 +10,8 @@ import json
 import re
 from dataclasses import dataclass, field
 
+from ..frames import open_envelope
+
 _NUMBERED = re.compile(r"([0-9a-f]{1,8}):(\d+)(?: |$)")
 
 # Reset causes after which RTC memory is gone. Everything else keeps it (field guide of facts, section 1).
@@ -65,6 +67,15 @@ def numbered(payload):
             return None
     found = _NUMBERED.match(text)
     return (found.group(1), int(found.group(2))) if found else None
+
+
+def _numbered_frame(payload64):
+    """The same for a payload that is not text: in the envelope "frame" it can be numbered all the same."""
+    try:
+        frame = open_envelope(base64.b64decode(payload64, validate=True))
+    except (binascii.Error, ValueError):
+        return None
+    return numbered(frame[3].decode("utf-8", "replace")) if frame else None
 
 
 def fold(events):
@@ -131,7 +142,7 @@ class _Fold:
             self.ledger.rtc_lost_at.setdefault(name, []).append(e["t"])
 
     def _broker_recv(self, _, e):
-        found = numbered(e.get("payload", ""))
+        found = numbered(e["payload"]) if "payload" in e else _numbered_frame(e.get("payload64", ""))
         if found:
             self.received.setdefault(found[0], {}).setdefault(found[1], []).append(e["t"])
 

@@ -1,0 +1,42 @@
+"""Frames of docs/frames.md on the host: the device's own file, firmware/holdfast/frames.py, so that there is but one."""
+
+import importlib.util
+
+from . import checkout
+from .errors import BenchError
+
+
+def _load():
+    path = checkout.FIRMWARE / "holdfast" / "frames.py"
+    if not path.is_file():
+        raise BenchError("there is no %s: the package is meant to be installed from a checkout" % path)
+    spec = importlib.util.spec_from_file_location(__name__ + "_device", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_device = _load()
+
+ACK, BYE, HELLO, MESSAGE, PING, PONG, SUBSCRIBE, WELCOME = (
+    _device.ACK, _device.BYE, _device.HELLO, _device.MESSAGE, _device.PING, _device.PONG, _device.SUBSCRIBE, _device.WELCOME)
+DUP, RETAIN = _device.DUP, _device.RETAIN
+OVERHEAD, LENGTH_MAX = _device.OVERHEAD, _device.LENGTH_MAX
+Decoder = _device.Decoder
+encode = _device.encode
+message = _device.message
+open_message = _device.open_message
+
+
+def open_envelope(data):
+    """(number, boot epoch, time in ms or None, payload) of an MQTT payload in the envelope "frame"; None when it is none."""
+    found = []
+    decoder = Decoder(lambda kind, seq, payload: found.append((kind, seq, bytes(payload))), max(0, len(data) - OVERHEAD))
+    decoder.feed(data)
+    if len(found) != 1 or decoder.waiting or decoder.skipped or found[0][0] != MESSAGE:
+        return None
+    try:
+        _, epoch, t, _, payload = open_message(found[0][2])
+    except ValueError:
+        return None
+    return found[0][1], epoch, t or None, payload

@@ -8,7 +8,7 @@ from synthetic import PLAN, main_job
 from holdfast_bench.history import History
 from holdfast_bench.live import watching
 from holdfast_bench.live.tally import Tally
-from holdfast_bench.live.view import _Panel
+from holdfast_bench.live.view import Panel
 
 
 def tally_until(t):
@@ -60,7 +60,7 @@ def test_quiet_is_quiet():
 
 def test_the_panel_shows_state_counts_and_faults():
     console = Console(file=io.StringIO(), width=120, force_terminal=True, color_system=None)
-    view = _Panel(recorded(), PLAN, "twin", console)
+    view = Panel(recorded(), PLAN, "twin", console)
     view.history.events = [e for e in view.history.events if e["t"] < 12_000]
     list(view._new_lines())
     console.print(view._render())

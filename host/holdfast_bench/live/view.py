@@ -5,7 +5,7 @@ import threading
 
 from rich.console import Group
 from rich.live import Live
-from rich.panel import Panel
+from rich.panel import Panel as Frame
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -22,7 +22,7 @@ def watching(history, plan, place, console, quiet=False):
     if quiet:
         yield
         return
-    view = (_Panel if console.is_terminal else _Lines)(history, plan, place, console)
+    view = (Panel if console.is_terminal else _Lines)(history, plan, place, console)
     thread = threading.Thread(target=view.follow, name="live view", daemon=True)
     thread.start()
     try:
@@ -74,7 +74,15 @@ class _Lines(_View):
                 return
 
 
-class _Panel(_View):
+class Panel(_View):
+    @classmethod
+    def at(cls, history, plan, place):
+        """What the panel shows of `history` (events, now_ms) as it stands."""
+        view = cls(history, plan, place, None)
+        for _ in view._new_lines():
+            pass
+        return view._render()
+
     def follow(self):
         with Live(console=self.console, refresh_per_second=1 / REFRESH_S, transient=True, auto_refresh=False) as live:
             while True:
@@ -88,7 +96,7 @@ class _Panel(_View):
     def _render(self):
         tally, now = self.tally, self.history.now_ms()
         title = "[bold]%s[/] on %s · seed %d" % (self.plan["scenario"], self.place, self.plan["seed"])
-        return Panel(Group(*self._progress(tally, now), Text(), self._boards(tally), Text(), self._faults(tally, now), Text(), self._last(tally)),
+        return Frame(Group(*self._progress(tally, now), Text(), self._boards(tally), Text(), self._faults(tally, now), Text(), self._last(tally)),
                      title=title, title_align="left", border_style="blue", padding=(0, 1))
 
     def _progress(self, tally, now):

@@ -97,6 +97,9 @@ class HostFlow:
                 self.die(lwip.ECONNRESET)
             return 0
 
+    def peek(self, n):
+        return self.inbox[:n]
+
     def read(self, n):
         data = bytes(self.inbox[:n])
         self.inbox = self.inbox[n:]

@@ -4,21 +4,29 @@ Waiting for an answer lets kernel events happen but no soft callback and no Ctrl
 end here. May use: wire, hostio. Knows no names of calls.
 """
 
+import gc
 import json
 
 from ..world import wire
 from .hostio import IN
 
 
+BUFFER = 3072            # holds the longest frames of everyday: the content of RTC memory, a scan
+
+
 class Link:
     """Over two descriptors. `handlers` maps pushed frame kinds to functions (number, payload); what is pushed before its
-    handler is there waits for serve()."""
+    handler is there waits for serve().
+
+    Receives into a buffer of its own: how fragmented the firmware has left the heap is no matter of the world outside.
+    """
 
     def __init__(self, io, fd_in, fd_out, handlers):
         self._io = io
         self._in = open(fd_in, "rb")
         self._out = open(fd_out, "wb")
-        self._frames = wire.Frames()
+        self._buf = bytearray(BUFFER)
+        self._have = 0           # bytes of it that are not handled yet
         self._handlers = handlers
         self._early = []         # pushed frames that nobody handles yet
         self._calls = 0
@@ -27,18 +35,38 @@ class Link:
         io.watch(self._in, IN, self._arrived)
 
     def _arrived(self, got):
-        data = self._in.read(4096)
-        if data == b"":
+        n = self._in.readinto(memoryview(self._buf)[self._have:])
+        if n == 0:
             self._io.unwatch(self._in)  # the parent is gone; it takes this process with it
-        if data:
-            for kind, number, payload in self._frames.feed(data):
-                if kind == wire.RESULT or kind == wire.RESULT_BYTES:
-                    if number == self._calls:
-                        self._answer = (kind, payload)
-                elif kind in self._handlers:
-                    self._handlers[kind](number, payload)
-                else:
-                    self._early.append((kind, number, payload))
+        self._have += n or 0
+        try:
+            self._handle()
+        except MemoryError:
+            gc.collect()
+            self._handle()
+
+    def _handle(self):
+        """Hand on the frames that are complete; one that fails for want of memory stays for the next time."""
+        while self._have >= wire.HEAD:
+            kind, number, n = wire.head(self._buf)
+            whole = wire.HEAD + n
+            if whole > len(self._buf):
+                larger = bytearray(whole)
+                larger[:self._have] = memoryview(self._buf)[:self._have]
+                self._buf = larger
+            if self._have < whole:
+                return
+            view = memoryview(self._buf)
+            payload = bytes(view[wire.HEAD:whole])
+            if kind == wire.RESULT or kind == wire.RESULT_BYTES:
+                if number == self._calls:
+                    self._answer = (kind, payload)
+            elif kind in self._handlers:
+                self._handlers[kind](number, payload)
+            else:
+                self._early.append((kind, number, payload))
+            view[:self._have - whole] = view[whole:self._have]
+            self._have -= whole
 
     def serve(self):
         """All handlers are there: hand on what came before them."""

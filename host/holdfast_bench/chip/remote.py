@@ -67,6 +67,46 @@ class RemoteStation:
         self._call("disconnect")
 
 
+class Inbox:
+    """Received bytes as they came, in small pieces: on the chip they lie in lwIP's memory, here they must not need room in one piece."""
+
+    def __init__(self):
+        self._pieces = []
+        self._n = 0
+
+    def __len__(self):
+        return self._n
+
+    def extend(self, data):
+        self._pieces.append(data)
+        self._n += len(data)
+
+    def peek(self, n):
+        """A copy of the first n bytes, or of all there are."""
+        data = bytearray(min(n, self._n))
+        at = 0
+        for piece in self._pieces:
+            if at >= len(data):
+                break
+            part = min(len(piece), len(data) - at)
+            data[at:at + part] = piece if part == len(piece) else piece[:part]
+            at += part
+        return data
+
+    def take(self, n):
+        data = self.peek(n)
+        left = len(data)
+        self._n -= left
+        while left:
+            piece = self._pieces[0]
+            if len(piece) > left:
+                self._pieces[0] = piece[left:]
+                break
+            left -= len(piece)
+            self._pieces.pop(0)
+        return data
+
+
 class RemoteFlow:
     """One connection of RemoteStack."""
 
@@ -75,7 +115,7 @@ class RemoteFlow:
         self._number = number
         self.state = state
         self.error = error
-        self.inbox = bytearray()
+        self.inbox = Inbox()
         self.fin = False
         self._written = 0
         self._acked = 0
@@ -106,9 +146,11 @@ class RemoteFlow:
         self._stack.link.send(wire.FLOW_WRITE, self._number, bytes(buf[:n]))
         return n
 
+    def peek(self, n):
+        return self.inbox.peek(n)
+
     def read(self, n):
-        data = bytes(self.inbox[:n])
-        self.inbox = bytearray(self.inbox[n:])
+        data = self.inbox.take(n)
         self._stack.link.tell("taken", self._number, len(data))
         return data
 

@@ -222,7 +222,7 @@ class socket(io.IOBase):
         self._look()
         flow = self._flow
         if flow.inbox:
-            data = flow.inbox[:len(buf)] if peek else flow.read(len(buf))
+            data = (flow.peek if peek else flow.read)(len(buf))
             buf[:len(data)] = data
             return len(data)
         if flow.state == DEAD:

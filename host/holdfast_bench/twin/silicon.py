@@ -55,7 +55,8 @@ class MirroredFlow(Flow):
 
     def deliver(self, data):
         if not self._closed and self.mirror is not None:
-            self.mirror(wire.FLOW_DATA, self.number, data)
+            for at in range(0, len(data), wire.PIECE):
+                self.mirror(wire.FLOW_DATA, self.number, data[at:at + wire.PIECE])
         super().deliver(data)
 
     def delivered_fin(self):

@@ -328,6 +328,10 @@ class Flow(End):
             return n
         return 0
 
+    def peek(self, n):
+        """What read(n) would give; it stays there."""
+        return self.inbox[:n]
+
     def read(self, n):
         """Up to n bytes from the front of the inbox."""
         inbox = self.inbox

@@ -9,6 +9,7 @@ from struct import pack, unpack_from
 
 HEAD = 5                # bytes before the payload
 PAYLOAD_MAX = 65535
+PIECE = 256             # received bytes travel in frames of at most that: the chip's heap need not have room in one piece for more
 
 # Chip to parent.
 UART_OUT = b"u"         # bytes the UART sends
@@ -36,6 +37,12 @@ def frame(kind, number, payload):
 
 def frame_json(kind, number, value):
     return frame(kind, number, json.dumps(value).encode())
+
+
+def head(buf):
+    """(kind, number, payload's length) of the frame that buf begins with."""
+    number, n = unpack_from(">HH", buf, 1)
+    return bytes(buf[:1]), number, n
 
 
 class Frames:

@@ -77,6 +77,32 @@ s = socket.socket(); s.connect(('echo', 7)); s.write(b'x'); s.recv(1)
     assert line.run("time.sleep_ms(300); p = select.poll(); p.register(s, 21); print(p.poll(0)[0][1] in (5, 21))") == "True\n"
 
 
+def test_a_fragmented_heap_loses_nothing_of_the_world(line, echo):
+    """What radio, lwIP and RTC domain do needs no room in one piece on the firmware's heap."""
+    out = line.run(JOIN + """
+import socket, gc, machine
+s = socket.socket(); s.connect(('echo', 7))
+buf = bytearray(64)
+kept = []
+try:
+    while True: kept.append(bytearray(700))
+except MemoryError: pass
+for i in range(0, len(kept), 2): kept[i] = None
+try: print('in one piece', len(bytearray(3000)))
+except MemoryError: print('scattered')
+s.settimeout(5)
+n = 0
+for i in range(8):
+    s.write(b'0123456789abcdef' * 40)
+    got = 0
+    while got < 640: got += s.readinto(buf)
+    n += got
+print(n, bytes(buf[-16:]), w.status('rssi') < 0)
+kept = None
+""")
+    assert out == "scattered\n5120 b'0123456789abcdef' True\n"
+
+
 def test_ten_sockets(line):
     assert line.run("import socket\nl = [socket.socket() for i in range(10)]\ntry: socket.socket()\nexcept OSError as e: print(e.errno)\n"
                     "l = None\nl = [socket.socket() for i in range(3)]\nprint('again')") == "23\nagain\n"

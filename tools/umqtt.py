@@ -15,12 +15,22 @@ PACKAGES = {
 }
 
 _FETCH = """
-import hashlib, pathlib, sys, tarfile
-from pypi_simple import PyPISimple
+import hashlib, os, pathlib, subprocess, sys, tarfile
+import requests
+from pypi_simple import PYPI_SIMPLE_ENDPOINT, PyPISimple
 name, sha, out = sys.argv[1:]
+
+def pip_setting(key):
+    # Whoever has a mirror or a proxy with its own certificate has told pip so.
+    named = os.environ.get('PIP_' + key.upper().replace('-', '_'))
+    asked = subprocess.run([sys.executable, '-m', 'pip', 'config', 'get', 'global.' + key], capture_output=True, text=True)
+    return named or asked.stdout.strip()
+
+session = requests.Session()
+session.verify = pip_setting('cert') or True
 archive = pathlib.Path(out, name)
 archive.parent.mkdir(parents=True, exist_ok=True)
-with PyPISimple() as index:
+with PyPISimple(pip_setting('index-url') or PYPI_SIMPLE_ENDPOINT, session=session) as index:
     page = index.get_project_page(name.rsplit('-', 1)[0])
     package = next((p for p in page.packages if p.filename == name), None)
     if package is None: sys.exit('the package index no longer has ' + name)

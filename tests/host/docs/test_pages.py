@@ -134,6 +134,7 @@ def test_links_lead_somewhere(path):
     assert not gone
 
 
+@pytest.mark.soak
 def test_every_page_is_in_the_index():
     index = ROOT / "docs" / "README.md"
     listed = {(index.parent / t.partition("#")[0]).resolve() for t in links(index)}

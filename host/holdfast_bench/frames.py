@@ -1,23 +1,10 @@
 """Frames of docs/frames.md on the host: the device's own file, firmware/holdfast/frames.py, so that there is but one."""
 
-import importlib.util
+from . import device_files
 
-from . import checkout
-from .errors import BenchError
+_device = device_files.load("frames")
 
-
-def _load():
-    path = checkout.FIRMWARE / "holdfast" / "frames.py"
-    if not path.is_file():
-        raise BenchError("there is no %s: the package is meant to be installed from a checkout" % path)
-    spec = importlib.util.spec_from_file_location(__name__ + "_device", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_device = _load()
-
+MAGIC = _device.MAGIC
 ACK, BYE, HELLO, MESSAGE, PING, PONG, SUBSCRIBE, WELCOME = (
     _device.ACK, _device.BYE, _device.HELLO, _device.MESSAGE, _device.PING, _device.PONG, _device.SUBSCRIBE, _device.WELCOME)
 DUP, RETAIN = _device.DUP, _device.RETAIN

@@ -15,16 +15,18 @@ PACKAGES = {
 }
 
 _FETCH = """
-import hashlib, os, pathlib, subprocess, sys, tarfile
+import ast, hashlib, pathlib, subprocess, sys, tarfile
 import requests
 from pypi_simple import PYPI_SIMPLE_ENDPOINT, PyPISimple
 name, sha, out = sys.argv[1:]
 
 def pip_setting(key):
-    # Whoever has a mirror or a proxy with its own certificate has told pip so.
-    named = os.environ.get('PIP_' + key.upper().replace('-', '_'))
-    asked = subprocess.run([sys.executable, '-m', 'pip', 'config', 'get', 'global.' + key], capture_output=True, text=True)
-    return named or asked.stdout.strip()
+    # Whoever has a mirror or a proxy with its own certificate has told pip so, in a file or in the environment.
+    listed = subprocess.run([sys.executable, '-m', 'pip', 'config', 'list'], capture_output=True, text=True).stdout
+    found = dict(line.split('=', 1) for line in listed.splitlines() if '=' in line)
+    for place in (':env:.', 'install.', 'global.'):
+        if place + key in found:
+            return ast.literal_eval(found[place + key])
 
 session = requests.Session()
 session.verify = pip_setting('cert') or True

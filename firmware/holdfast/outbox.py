@@ -39,12 +39,13 @@ class Outbox:
         self._again = []  # sent before, on an earlier connection
         for first, n in ring.recover(self._seen):
             self._lost(first, n, "unreadable")
+        clock.floor(ring.last_t)
         self._pass_done()
         # These may have been on their way when the last life ended.
         self._sent_top = min(block.head_seq + window, block.next_seq) - 1
         self.rewind()
 
-    def _seen(self, seq, last):
+    def _seen(self, seq):
         ring = self._ring
         if ring.done():
             self._holes += 1
@@ -52,7 +53,7 @@ class Outbox:
         self.waiting += 1
         self._topics.look_up(ring.slot, ring.buf, ring.start)
         if self._topics.flags & _URGENT:
-            self._hurry(ring.at, seq, last)
+            self._hurry(ring.at, seq, ring.before)
 
     def _hurry(self, at, seq, last):
         if len(self._urgent) < _URGENT_MAX:
@@ -63,7 +64,8 @@ class Outbox:
         self._on_drop(first, n, why)
 
     # Takes a message over. When it returns a number, the message is in memory that survives a reset; 0: there was no
-    # room and the class drops the newest. Raises Full for a class that wants it so. Node checks the arguments.
+    # room and the class drops the newest. Raises Full for a class that wants it so, ValueError when the memory could never
+    # hold it. Node checks the other arguments.
     def put(self, topic, payload, flags, ttl_s):
         topics = self._topics
         ring = self._ring
@@ -71,7 +73,10 @@ class Outbox:
         slot = topics.slot(topic, flags, ttl_s, len(payload))
         if slot == _INLINE:
             payload = topics.prefix(topic, flags, ttl_s) + payload
+        if len(payload) > ring.longest:
+            raise ValueError("message of %d bytes: RTC memory has room for %d" % (len(payload), ring.longest))
         last = ring.last_t
+        self.clock.check()
         t = self.clock.stamp()
         while True:
             seq = ring.append(slot, payload, t)
@@ -129,6 +134,8 @@ class Outbox:
     def load(self):
         ring = self._ring
         topics = self._topics
+        if self.clock.check():
+            self.dirty = True
         while True:
             self._ahead = None
             for ahead in self._urgent:
@@ -151,7 +158,7 @@ class Outbox:
             self._end = ring.end
             start = topics.look_up(ring.slot, ring.buf, ring.start)
             self.released = ring.released()
-            if topics.ttl_s and not self.released and self.clock.stamp() - ring.t > topics.ttl_s * 10:
+            if topics.ttl_s and ring.t >= 0 and not self.released and self.clock.stamp() - ring.t > topics.ttl_s * 10:
                 self.give_up("expired")
                 continue
             self.pid = found % _PIDS + 1
@@ -253,6 +260,7 @@ class Outbox:
             else:
                 block.head = ring.at
                 block.head_seq = found
+                block.head_t = ring.before
                 return
 
     # Makes acknowledgements survive a reset; without it the messages would be sent again after one, as QoS 1 allows.

@@ -1,13 +1,13 @@
 # received.py - which QoS 2 messages came in and are not yet released, so that none is handed over twice (R16).
 # May import: nothing of ours; the block is handed in.   Time: none.   Blocks: one RTC write per change.
 #
-# In the resume record: a packet id and a bit map of the 48 ids from it on. Brokers count their ids upwards, so that holds
+# In the resume record: a packet id and a bit map of the 32 ids from it on. Brokers count their ids upwards, so that holds
 # any window they use; ids outside it are remembered in RAM alone.
 from micropython import const
 
-_BITS = const(48)
+_BITS = const(32)
 _RESUME = const(92)  # in the resume record: lowest packet id, bit map
-_RESUME_FORM = ">H6s"
+_RESUME_FORM = ">H4s"
 
 
 class Received:

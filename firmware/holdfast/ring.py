@@ -12,6 +12,7 @@ _ODD = const(0x9E3779B1)
 _ODD_INVERSE = const(0x0E8B2F51)  # _ODD * _ODD_INVERSE = 1 modulo 2**32
 _ALL = const(0xFFFFFFFF)
 _SHORTEST = const(6)  # a record is never shorter: form, time, check
+_OVERHEAD = const(11)  # bytes of a record besides its payload, at most
 _VARIES = const(255)  # in the table of sizes
 _UNKNOWN = const(254)
 # What became of a record is noted on the top byte of its check: one byte cannot be torn, and it takes four wrong bits to
@@ -27,29 +28,30 @@ class Ring:
         self.block = block
         self.buf = block.area
         self._room = len(block.area)
+        self.longest = self._room - _OVERHEAD  # bytes of payload that fit in when nothing else is kept
         self._sizes = sizes
         self._salt = block.epoch  # records of an earlier epoch never look valid
         self.last_t = block.head_t
-        self.at = self.start = self.end = self.t = self.slot = self._fate = 0
+        self.at = self.start = self.end = self.t = self.before = self.slot = self._fate = 0
 
     # Adds a record; the caller commits. Returns its sequence number (it begins at `at`), or 0 when there is no room.
-    # slot: 1..63. t: stamp, not smaller than that of the record before (else that one's is used).
+    # slot: 1..63. t: stamp; where that is smaller than the one of the record before, that one's is used.
     def append(self, slot, payload, t):
         n = len(payload)
         fixed = self._sizes[slot]
         last = self.last_t
         gap = t - last
-        if gap < 256:
+        if gap > 65535 or last < 0:
+            head = 5
+            form = slot | 0x80
+        elif gap > 255:
+            head = 3
+            form = slot | 0x40
+        else:
             if gap < 0:
                 t = last
             head = 2
             form = slot
-        elif gap < 65536:
-            head = 3
-            form = slot | 0x40
-        else:
-            head = 5
-            form = slot | 0x80
         total = head + n + 4
         if fixed == _VARIES:
             total += 1 if n < 128 else 2
@@ -105,33 +107,39 @@ class Ring:
     # Looks for record number `seq` at offset `at`, or, when the log is damaged there, for the next intact one.
     # last: stamp of the record before. Returns the number found, 0 when there is none up to the end of the log.
     # (A number without a record is lawful too: recover() says when.)
-    # at (of the record), start and end (of its payload), slot and t then describe it, until the next seek.
+    # at (of the record), start and end (of its payload), slot and t (-1: not known) then describe it, until the next seek;
+    # `before` is the stamp that its own counts from.
     def seek(self, at, seq, last):
         block = self.block
         if seq >= block.next_seq:
             return 0
-        if at + _SHORTEST > self._room or self.buf[at] == 0:
-            at = 0  # the record did not fit behind the one before
-        if self._is(at, seq):
-            self._stamp(at, last)
+        room = self._room
+        # Where a record did not fit behind the one before, 0 stands and it is at the front.
+        here = 0 if at + _SHORTEST > room or self.buf[at] == 0 else at
+        if self._is(here, seq):
+            self._stamp(here, last)
             return seq
-        left = (block.tail - at) % self._room or self._room
+        if at == room:
+            at = 0
+        left = (block.tail - at) % room or room
         gone = _SHORTEST
         while left >= _SHORTEST:
             found = self._number(at)
             # No more records can be gone than had room, and none lies beyond the end.
             if seq <= found < block.next_seq and (found - seq) * _SHORTEST <= gone and self.end + 4 - at <= left:
-                self._stamp(at, last)
+                # Its stamp counts from that of the record before; without that one it says nothing.
+                self._stamp(at, last if found == seq else -1)
                 return found
             at += 1
             gone += 1
             left -= 1
-            if at == self._room:
+            if at == room:
                 at = 0
         return 0
 
-    # True when record number `seq` lies intact at `at`; sets start, end, slot and its fate.
+    # True when record number `seq` lies intact at `at`; sets at, start, end, slot and its fate.
     def _is(self, at, seq):
+        self.at = at
         crc = self._bounds(at)
         if crc < 0:
             return False
@@ -155,6 +163,8 @@ class Ring:
 
     # Finds start, end and slot of what might be a record at `at`; returns its CRC, -1 when it cannot be one.
     def _bounds(self, at):
+        if at + _SHORTEST > self._room:
+            return -1
         buf = self.buf
         form = buf[at]
         slot = form & 63
@@ -178,14 +188,17 @@ class Ring:
 
     def _stamp(self, at, last):
         self.at = at
+        self.before = last
         buf = self.buf
         form = buf[at]
-        if form < 0x40:
-            self.t = last + (buf[at + 1] - last & 255)
-        elif form < 0x80:
-            self.t = last + (unpack_from(">H", buf, at + 1)[0] - last & 65535)
-        else:
+        if form >= 0x80:
             self.t = unpack_from(">I", buf, at + 1)[0]
+        elif last < 0:
+            self.t = -1
+        elif form < 0x40:
+            self.t = last + (buf[at + 1] - last & 255)
+        else:
+            self.t = last + (unpack_from(">H", buf, at + 1)[0] - last & 65535)
 
     # Is the record that seek() found acknowledged? With QoS 2: did PUBREC come?
     def done(self):
@@ -201,7 +214,7 @@ class Ring:
     def mark_released(self, end):
         self.buf[end] ^= _RELEASED
 
-    # Goes through the whole log once, at start, calling seen(number, stamp before) for each intact record.
+    # Goes through the whole log once, at start, calling seen(number) for each intact record.
     # Returns the numbers that the header claims and that cannot be read, as a list of (first, count).
     def recover(self, seen):
         block = self.block
@@ -215,7 +228,7 @@ class Ring:
                 break
             if found > seq:
                 lost.append((seq, found - seq))
-            seen(found, last)
+            seen(found)
             at = self.end + 4
             last = self.t
             seq = found + 1
@@ -226,12 +239,9 @@ class Ring:
         # Where the newest header is unreadable, the log may go on behind the end that the older one knows. If it does not,
         # one number may have been given to a message that is gone; it is never given again.
         torn = block.torn
-        while True:
-            here = 0 if at + _SHORTEST > self._room or self.buf[at] == 0 else at
-            if not self._is(here, seq):
-                break
-            self._stamp(here, last)
-            seen(seq, last)
+        while self._is(at, seq) or self._is(0, seq):
+            self._stamp(self.at, last)
+            seen(seq)
             at = block.tail = self.end + 4
             last = self.t
             seq = block.next_seq = seq + 1

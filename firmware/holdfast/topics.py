@@ -16,6 +16,8 @@ _INLINE = const(63)  # slot of records whose payload begins with flags, ttl_s, l
 _INLINE_HEAD = ">BIB"
 _INLINE_SIZE = const(6)
 _VARIES = const(255)
+_UNKNOWN = const(254)
+_GENEROUS = const(32)  # slots from here on are for one topic each
 _RESUME = const(27)  # in the resume record: entries of the table that the records refer to, low byte of its CRC
 _RESUME_FORM = "BB"
 
@@ -27,12 +29,14 @@ class Topics:
         self._save = save
         entries, check = block.peek(_RESUME, _RESUME_FORM)
         if not self._read(load(), entries, check):
-            # Not the table that the records were written with: nothing is what they shall be read as. They are lost.
+            # Not the table that the records were written with: nothing says what they shall be read as. They are lost.
             self._read(b"", 0, 0)
+            block.wipe()
+            block.poke(_RESUME, _RESUME_FORM, 0, 0)
 
     # True when the table was as it should be, up to where the records need it; it may have grown since.
     def _read(self, blob, entries, check):
-        self.sizes = bytearray(b"\xfe" * 64)  # shared with the ring; 254: no such slot
+        self.sizes = bytearray(b"\xfe" * 64)  # shared with the ring
         self.sizes[_INLINE] = _VARIES
         self._names = [None]
         self._flags = [0]
@@ -61,11 +65,16 @@ class Topics:
         slot = self._last.get(topic, 0)
         if slot and self._fits(slot, topic, flags, ttl_s, n):
             return slot
+        # Most topics always have payloads of one size: the first slot of one takes that for granted and saves the length in
+        # every record. A second one is made when another size comes.
+        size = n if n < _UNKNOWN and len(self._names) < _GENEROUS else _VARIES
         for slot in range(1, len(self._names)):
             if self._fits(slot, topic, flags, ttl_s, n):
                 break
+            if self._names[slot] == topic:
+                size = _VARIES
         else:
-            slot = self.add(topic, flags, ttl_s, _VARIES)
+            slot = self.add(topic, flags, ttl_s, size)
         self._last[topic] = slot
         return slot
 

@@ -1,8 +1,8 @@
 """Collects tests/firmware/test_*.py for pytest and has MicroPython run them, each function reported on its own.
 
 A file runs in one process per interpreter of build/setup.json: the main one and, where there is one, the 32-bit one with a
-heap of the ESP32's size. A test that does not come back within LIMIT_S fails, and the rest goes on in a new process.
-A file may set `HEAP = "200k"` at its top for the 32-bit one, and `CHIP = True` to have the chip's fakes on its path.
+heap of the ESP32's size. A test that does not come back within LIMIT_S (60 s) fails, and the rest goes on in a new process.
+A file may set `HEAP = "200k"` at its top for the 32-bit one, `LIMIT_S = 600`, and `CHIP = True` to have the chip's fakes on its path.
 Functions called test_soak_... are exhaustive: make soak runs them.
 """
 
@@ -100,12 +100,13 @@ class FileRun:
         lines = queue.Queue()
         threading.Thread(target=_pump, args=(process.stdout, lines), daemon=True).start()
         running, said = names[0], []
+        limit_s = self.settings.get("LIMIT_S", LIMIT_S)
         try:
             while True:
                 try:
-                    line = lines.get(timeout=LIMIT_S)
+                    line = lines.get(timeout=limit_s)
                 except queue.Empty:
-                    self._results[running] = {"how": "fail", "why": "no end within %d s\n%s" % (LIMIT_S, "".join(said[-40:]))}
+                    self._results[running] = {"how": "fail", "why": "no end within %d s\n%s" % (limit_s, "".join(said[-40:]))}
                     return
                 if line is None:
                     break

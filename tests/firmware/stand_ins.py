@@ -6,15 +6,19 @@ from holdfast.topics import Topics
 
 
 class Rtc:
-    def __init__(self):
-        self.data = b""
+    def __init__(self, data=b""):
+        self.data = data
         self.writes = 0
+        self.on_write = None  # called with the block before and after a write
 
     def memory(self, data=None):
         if data is None:
             return self.data
+        old = self.data
         self.data = bytes(data)
         self.writes += 1
+        if self.on_write:
+            self.on_write(old, self.data)
 
 
 class Clock:
@@ -23,6 +27,12 @@ class Clock:
 
     def stamp(self):
         return self.t
+
+    def floor(self, stamp):
+        self.t = max(self.t, stamp)
+
+    def check(self):
+        return False
 
     def text(self, stamp):
         return str(stamp)
@@ -46,9 +56,10 @@ class Store:
 
 # What survives a reset, and the life that runs on it; boot() begins the next life.
 class Device:
-    def __init__(self, size=2048, policies=("drop_oldest", "drop_newest", "raise"), window=16):
-        self.rtc = Rtc()
-        self.store = Store()
+    # image: what the RTC memory holds at first.
+    def __init__(self, size=2048, policies=("drop_oldest", "drop_newest", "raise"), window=16, image=b"", store=None):
+        self.rtc = Rtc(image)
+        self.store = store or Store()
         self.clock = Clock()
         self.size = size
         self.policies = policies
@@ -62,6 +73,10 @@ class Device:
         self.ring = Ring(self.block, self.topics.sizes)
         self.box = Outbox(self.ring, self.topics, self.clock, self.policies, self.window, self._drop)
         return self.box
+
+    # Another device in the same state but for its RTC memory, which is `image`.
+    def revived(self, image):
+        return Device(self.size, self.policies, self.window, image, self.store)
 
     def _drop(self, first, n, why):
         self.drops.append((first, n, why))

@@ -10,23 +10,99 @@ class Sink:
         pass
 
 
-def test_holds_180_messages_of_four_bytes_with_the_resume_record():  # R31
+def test_holds_180_messages_of_four_bytes_with_the_resume_record():  # R31, R32
     device = Device()
-    slot = device.topics.add("sensor/temp", 1, 0, 4)
     for i in range(180):
         device.clock.t += 10
-        assert device.ring.append(slot, b"abcd", device.clock.t), i
-        device.block.commit()
+        assert device.box.put("sensor/temp", b"%04d" % i, 1, 0) == i + 1
+    assert not device.drops
     device.boot()
-    assert device.box.waiting == 180 and not device.drops
+    assert [m[2] for m in device.drain()] == [b"%04d" % i for i in range(180)] and not device.drops
 
 
-def test_holds_60_messages_of_twenty_bytes():
+def test_holds_60_messages_of_twenty_bytes_and_some_more():
     device = Device()
-    for i in range(60):
+    n = 0
+    while not device.drops:
         device.clock.t += 10
-        device.box.put("sensor/temp", b"%020d" % i, 1, 0)
-    assert device.box.waiting == 60 and not device.drops
+        n += 1
+        device.box.put("sensor/temp", b"%020d" % n, 1, 0)
+    assert n - 1 == 69
+
+
+def test_a_message_longer_than_the_memory_is_refused_and_nothing_is_dropped_for_it():
+    device = Device(size=1024)
+    device.box.put("a", b"1", 1, 0)
+    for payload, topic in ((b"x" * 774, "a"), (b"x" * 2000, "a")):
+        try:
+            device.box.put(topic, payload, 1, 0)
+            assert False, "accepted"
+        except ValueError as e:
+            assert "RTC memory has room for 773" in str(e)
+    assert device.box.waiting == 1 and not device.drops
+    assert device.box.put("a", b"x" * 773, 1, 0) == 2 and device.drops == [(1, 1, "overflow")]
+
+
+def test_payloads_of_several_sizes_under_one_topic():
+    device = Device()
+    sizes = (4, 4, 5, 0, 127, 128, 300, 4, 253, 254, 255)
+    for n in sizes:
+        device.box.put("a", b"x" * n, 1, 0)
+    device.boot()
+    assert [len(m[2]) for m in device.drain()] == list(sizes)
+
+
+# Fills a block, lets some of it be acknowledged, and boots with other sizes: nothing that was readable is lost.
+def test_the_block_grows_and_shrinks_with_what_is_in_it():  # R31
+    for before, after, wrap in ((2048, 1024, False), (1024, 2048, False), (1024, 2048, True), (2048, 512, False), (2048, 1024, True), (1024, 1100, False)):
+        device = Device(size=before)
+        n = 0
+        while not wrap and n < 20 or wrap and (n == 0 or device.block.tail > device.block.head):
+            n += 1
+            device.box.put("a", b"payload %4d" % n, 1, 0)
+            if n > 12:
+                device.box.load()
+                device.box.take()
+                device.box.ack(device.box.seq % 65000 + 1)
+                device.box.commit()
+        kept = list(range(n - device.box.waiting + 1, n + 1))
+        assert len(kept) == 12 and not device.drops
+        device.size = after
+        device.boot()
+        stays = wrap and after < before or abs(after - before) < 240
+        assert len(device.rtc.data) == (before if stays else after), (before, after, wrap, len(device.rtc.data))
+        for _ in range(2):
+            assert device.drain() == [(i, "a", b"payload %4d" % i) for i in kept]
+            device.boot()
+        assert device.box.put("a", b"and one", 1, 0) == n + 1 and not device.drops
+        device.boot()
+        assert [m[0] for m in device.drain()] == kept + [n + 1]
+
+
+def test_a_log_that_is_longer_than_the_smaller_block_stays_where_it_is():
+    device = Device(size=2048)
+    for i in range(60):
+        device.box.put("a", b"payload %4d" % i, 1, 0)
+    device.size = 700
+    device.boot()
+    assert len(device.rtc.data) == 2048 and len(device.drain()) == 60
+    for i in range(55):
+        device.box.ack((i + 1) % 65000 + 1)
+    device.box.commit()
+    device.boot()
+    assert len(device.rtc.data) == 700 and [m[0] for m in device.drain()] == [56, 57, 58, 59, 60]
+
+
+def test_records_of_another_topic_table_are_reported_and_never_misread():
+    device = Device()
+    device.box.put("valve/open", b"1", 1, 0)
+    device.box.put("valve/open", b"0", 1, 0)
+    device.store.blob = b""  # the flash was erased
+    device.boot()
+    assert device.drops == [(1, 2, "unreadable")]
+    device.box.put("valve/shut", b"7", 1, 0)
+    device.boot()
+    assert device.drain() == [(3, "valve/shut", b"7")]
 
 
 def test_append_allocates_nothing_that_grows_with_the_queue():

@@ -30,7 +30,8 @@ class _Life:
             last = loads(self.last[1:])["n"]
         except (ValueError, KeyError):
             return 0                # a garbled record counts for nothing here
-        return max(0, last - self.below + 1 - len(self.ahead))
+        # What was handed over after the cut may have arrived too, and makes up for nothing.
+        return max(0, last - self.below + 1 - sum([n <= last for n in self.ahead]))
 
 
 class Tally:

@@ -13,7 +13,7 @@ def holdfast(*args, cwd=None):
                           env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"})
 
 
-@pytest.mark.parametrize("command", ["run", "scenarios", "boards", "doctor", "twin", "deploy", "flash"])
+@pytest.mark.parametrize("command", ["run", "scenarios", "boards", "doctor", "twin", "deploy", "flash", "perf"])
 def test_every_command_has_help_with_an_example(command):
     done = holdfast(command, "--help")
     assert done.returncode == 0 and "Example" in done.stdout

@@ -1,0 +1,116 @@
+"""What the project's own machinery takes: RTC memory and its cost, the simulation's speed, twins."""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from .. import checkout
+from ..choices import choices
+from ..sim import idle_plan, stock_spec
+from ..sim.runner import interpreter, run
+from ..twin import TwinHost
+from .figures import Figure
+from .outages import fault_mix
+from .sizes import PLAIN, package
+
+LIMIT_S = 300
+
+
+def measure(said=lambda text: None):
+    figures = []
+    for name, part in (("rtc memory", rtc_memory), ("simulation", simulation), ("library", library), ("twin", twin)):
+        said(name)
+        figures += part()
+    return figures
+
+
+def rtc_memory():
+    path = ":".join(str(p) for p in (PLAIN, package(), choices().umqtt))
+    done = subprocess.run([*choices().twin.command, str(PLAIN / "memory.py"), "", path], capture_output=True, text=True, timeout=LIMIT_S, check=True)
+    found = {(word, size): int(value) for word, size, value in (line.split() for line in done.stdout.splitlines())}
+    bits = choices().twin.bits
+    return [Figure("rtc_messages_4b", found["kept", "4"], "one topic, one message a second, resume record included"),
+            Figure("rtc_messages_20b", found["kept", "20"], "the same with 20 bytes"),
+            Figure("append_us", found["append", "20"], "append and commit, median, %d-bit interpreter on this machine" % bits)]
+
+
+def simulation():
+    hour_ms = 3_600_000
+    healthy = run(stock_spec(idle_plan(4 * hour_ms)), limit_s=LIMIT_S)
+    faults = run(stock_spec(fault_mix(1, hour_ms)), limit_s=LIMIT_S)
+    how = "%d virtual hours, start included, %d-bit interpreter"
+    bits = interpreter().bits
+    return [Figure("sim_speed_healthy", round(healthy.speed), how % (4, bits)),
+            Figure("sim_speed_faults", round(faults.speed), how % (1, bits) + ", an outage of 10 to 60 s every two minutes")]
+
+
+def _holdfast(*args):
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-m", "holdfast_bench.cli", *args], capture_output=True, text=True, timeout=LIMIT_S)
+    return time.monotonic() - began, done
+
+
+TEN_MINUTES = """title = "Ten minutes with an outage"
+deadline_s = 900
+[config.app]
+period_ms = 1000
+[[step]]
+at_s = 500
+fault = "ap_gone"
+for_s = 60
+"""
+
+
+def library():
+    with tempfile.TemporaryDirectory() as folder:
+        scenario = Path(folder) / "ten_minutes.toml"
+        scenario.write_text(TEN_MINUTES)
+        took, done = _holdfast("run", str(scenario), "--board", "sim", "--seed", "1", "--quiet")
+    figures = [Figure("run_10min_sim_s", round(took, 2) if done.returncode == 0 else None, "`holdfast run`, 10 virtual minutes with an outage")]
+    took, done = _holdfast("run", str(checkout.SCENARIOS), "--board", "sim", "--seed", "1", "--quiet")
+    scenarios = len(list(checkout.SCENARIOS.glob("*.toml")))
+    how = "%d scenarios, one after the other" % scenarios
+    if done.returncode == 2:
+        how += "; it stopped: " + (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    return figures + [Figure("library_sim_s", round(took, 1) if done.returncode != 2 else None, how)]
+
+
+def twin(count=5):
+    starts, sizes = [], []
+    boots = []
+
+    def heard(src, ev, **fields):
+        if ev == "boot":
+            boots.append(time.monotonic())
+
+    with TwinHost(heard) as host:
+        for n in range(count):
+            board = host.add_board("p%d" % n)
+            began = time.monotonic()
+            board.power_on()
+            board.wait_running()
+            starts.append((boots[-1] - began) * 1000 if boots else None)
+        for pid in _children():
+            sizes.append(_resident_mb(pid))
+    known = [s for s in starts if s is not None]
+    return [Figure("twin_start_ms", round(statistics.median(known)) if len(known) == count else None, "power-on to boot.py, median of %d" % count),
+            Figure("twin_memory_mb", round(max(sizes), 1) if sizes else None, "resident memory of a twin's process, no firmware on it, largest of %d" % count)]
+
+
+def _children():
+    path = Path("/proc/self/task")
+    found = []
+    for task in path.iterdir() if path.exists() else ():
+        found += [int(pid) for pid in (task / "children").read_text().split()]
+    return found
+
+
+def _resident_mb(pid):
+    for line in Path("/proc/%d/status" % pid).read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return os.sysconf("SC_PAGE_SIZE")

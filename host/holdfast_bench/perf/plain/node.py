@@ -1,0 +1,90 @@
+# node.py - the program that is measured: a Holdfast node on the interpreter's own sockets. Says what happens as lines "<word> <ms since 1970> <rest>".
+#
+# argv: JSON of {"config": settings of the node, "every_ms": pause between messages (0: none), "queued": messages handed over before the start,
+# "sampler": run a 50 ms sampler, "heap": say what is in use once connected}. Commands on stdin, a letter each: g, b the access point goes, is back.
+import sys
+
+_folder = sys.argv[2]
+sys.path[:0] = _folder.split(":")
+import time  # noqa: E402
+
+
+def say(word, rest=""):
+    sys.stdout.write("%s %d %s\n" % (word, time.time_ns() // 1000000, rest))
+
+
+say("begin")
+import gc  # noqa: E402
+
+gc.collect()
+_before = gc.mem_alloc()
+import asyncio  # noqa: E402
+import json  # noqa: E402
+import select  # noqa: E402
+
+import holdfast  # noqa: E402
+import network  # noqa: E402
+
+spec = json.loads(sys.argv[1])
+node = holdfast.Node(spec["config"])
+node.verbose = True
+
+
+@node.on_event
+def heard(name, fields):
+    if name == "state":
+        say("state", fields["new"])
+    elif name == "ack":
+        say("ack", fields["i"])
+    elif name == "err":
+        say("err", fields["code"] + " " + fields["msg"])
+    elif name == "drop":
+        say("drop", "%d %s" % (fields["n"], fields["why"]))
+
+
+def line():
+    yield asyncio.core._io_queue.queue_read(sys.stdin)
+
+
+async def commands():
+    while True:
+        await line()
+        letter = sys.stdin.read(1)
+        if not letter:
+            sys.exit()
+        if letter == "g" or letter == "b":
+            network.WLAN.gone = letter == "g"
+
+
+async def sampler():
+    worst = 0
+    while True:
+        before = time.ticks_ms()
+        await asyncio.sleep_ms(50)
+        late = time.ticks_diff(time.ticks_ms(), before) - 50
+        if late > worst:
+            worst = late
+            say("stall", worst)
+
+
+async def main():
+    asyncio.create_task(commands())
+    if spec.get("sampler"):
+        asyncio.create_task(sampler())
+    n = spec.get("queued", 0)
+    while True:
+        if spec.get("every_ms"):
+            n += 1
+            node.publish("s", "%032d" % n)
+            await asyncio.sleep_ms(spec["every_ms"])
+        else:
+            await asyncio.sleep(1)
+        if spec.get("heap") and node.state == "online" and not node.outbox.seqs:
+            spec["heap"] = False
+            gc.collect()
+            say("heap", gc.mem_alloc() - _before)
+
+
+for i in range(spec.get("queued", 0)):
+    node.publish("s", "%032d" % i)
+node.run(main())

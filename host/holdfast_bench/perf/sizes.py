@@ -1,0 +1,106 @@
+"""What the firmware takes: .mpy bytes, and heap on the interpreter with the ESP32's words. Real sockets, a broker on loopback.
+
+`heap_kb` and the core's bytes are about link, session, outbox and retry with what they import; the whole node stands beside them.
+Heap counts from the import of the first of these modules: MicroPython's own share and asyncio's, umqtt included, are the port's affair only
+where they are frozen into it, so umqtt counts here and asyncio does not.
+"""
+
+import json
+import subprocess
+from pathlib import Path
+
+from .. import checkout
+from ..choices import choices
+from ..drivers.broker_mosquitto import Mosquitto
+from ..errors import BenchError
+from ..mpy import compiled
+from .figures import Figure
+
+PLAIN = Path(__file__).resolve().parent / "plain"
+# link: path, transport; session: session, packets, envelope, rtt; outbox: outbox, ring, block, topics, clock; retry: retry, backoff, breaker; errors.
+CORE = ("path", "transport", "session", "packets", "envelope", "rtt", "outbox", "ring", "block", "topics", "clock", "retry", "backoff", "breaker", "errors")
+LIMIT_S = 30
+SMALLEST_KB, LARGEST_KB = 16, 192
+
+
+def package():
+    """The firmware compiled as it is deployed."""
+    return compiled({"lib/holdfast": checkout.FIRMWARE / "holdfast"}, "firmware") / "lib"
+
+
+def measure(said=lambda text: None):
+    said("sizes")
+    figures = sizes()
+    if not choices().micropython32:
+        how = "no 32-bit interpreter here"
+        return figures + [Figure(name, None, how) for name in ("heap_kb", "heap_peak_kb", "heap_node_kb", "heap_node_peak_kb")]
+    said("heap")
+    with Broker() as port:
+        for prefix, program in (("heap", "core.py"), ("heap_node", "node.py")):
+            used = _in_use(program, port)
+            peak_kb = _smallest_heap_kb(program, port)
+            figures.append(Figure(prefix + "_kb", round(used / 1024, 1), "%s on the 32-bit interpreter, one message acknowledged" % program))
+            figures.append(Figure(prefix + "_peak_kb", peak_kb, "smallest heap with which %s connects and gets a PUBACK, whole interpreter" % program))
+    return figures
+
+
+def sizes():
+    files = {path.stem: path.stat().st_size for path in (package() / "holdfast").glob("*.mpy")}
+    core = sum(files[name] for name in CORE)
+    return [Figure("core_mpy_bytes", core, "mpy-cross as deployed: " + ", ".join("%s %d" % (name, files[name]) for name in CORE)),
+            Figure("all_mpy_bytes", sum(files.values()), "%d modules, those loaded only on demand included" % len(files))]
+
+
+class Broker:
+    """mosquitto on loopback; the context value is its port."""
+
+    def __enter__(self):
+        self._broker = Mosquitto().start()
+        return self._broker.port
+
+    def __exit__(self, *why):
+        self._broker.close()
+
+
+def _command(program, port, heap_kb):
+    spec = {"config": {"wifi": [{"ssid": "perf"}], "brokers": [{"host": "127.0.0.1", "port": port}], "console": False, "watchdog_s": 0},
+            "queued": 1, "heap": True}
+    path = ":".join(str(p) for p in (PLAIN, package(), choices().umqtt))
+    return [*choices().micropython32.command, "-X", "heapsize=%dk" % heap_kb, str(PLAIN / program), json.dumps(spec), path]
+
+
+def _in_use(program, port):
+    """Heap in use, after a collection, of the connected program, without its measuring part."""
+    lines = _run(_command(program, port, 1024), "heap")
+    if not lines or not lines[-1].startswith("heap "):
+        raise BenchError("%s does not get through: %s" % (program, lines[-1] if lines else "no output"))
+    return int(lines[-1].split()[2])
+
+
+def _smallest_heap_kb(program, port):
+    low, high = SMALLEST_KB, LARGEST_KB
+    while high - low > 1:
+        middle = (low + high) // 2
+        lines = _run(_command(program, port, middle), "ack")
+        if lines and lines[-1].startswith("ack "):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _run(command, until):
+    """The lines of a program up to the first that begins with `until`, or its end."""
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    lines = []
+    try:
+        for line in process.stdout:
+            lines.append(line.strip())
+            if line.startswith(until + " ") or line.startswith("MemoryError") or line.startswith("err "):
+                break
+    finally:
+        process.kill()
+        process.wait(LIMIT_S)
+        process.stdin.close()
+        process.stdout.close()
+    return lines

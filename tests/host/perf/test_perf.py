@@ -1,0 +1,75 @@
+"""`holdfast perf`: the names that scripts depend on, honest bars, and that each part measures what it says."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from holdfast_bench.perf import outages
+from holdfast_bench.perf.figures import KINDS, Figure
+
+FIXED = """first_puback_s recover_refused_s recover_blackhole_s recover_dead_flows_s recover_wifi_s detect_publishing_s detect_idle_s hundred_rtt50_s
+hundred_rtt200_s stall_ms heap_kb heap_peak_kb core_mpy_bytes rtc_messages_4b rtc_messages_20b append_us run_10min_sim_s library_sim_s sim_speed_healthy
+sim_speed_faults twin_start_ms twin_memory_mb""".split()
+
+
+def perf(*args):
+    return subprocess.run([sys.executable, "-m", "holdfast_bench.cli", "perf", *args], capture_output=True, text=True, timeout=100,
+                          env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"})
+
+
+def test_every_fixed_name_has_a_unit_and_an_explanation():
+    assert set(FIXED) <= set(KINDS)
+    assert all(kind.unit and kind.what for kind in KINDS.values())
+
+
+@pytest.mark.parametrize("name, value, met", [("stall_ms", 20, True), ("stall_ms", 21, False), ("rtc_messages_4b", 180, True), ("rtc_messages_4b", 179, False),
+                                              ("stall_ms", None, None), ("append_us", 5, None)])
+def test_bar_is_met_or_not_or_there_is_none(name, value, met):
+    assert Figure(name, value, "so").met is met
+
+
+def test_another_client_is_shown_beside_and_not_judged():
+    assert Figure("stall_ms", 36000, "so", "umqtt.simple").as_json() == {
+        "name": "stall_ms:umqtt.simple", "value": 36000, "unit": "ms", "bar": None, "met": None, "how": "so"}
+
+
+def test_outages_are_measured_and_reported_for_machines(tmp_path):  # R12, R13, R30, R31
+    done = perf("outages", "--runs", "1", "--json", str(tmp_path / "perf.json"))
+    assert done.returncode == 0, done.stderr
+    figures = {f["name"]: f for f in json.loads((tmp_path / "perf.json").read_text())}
+    assert set(figures) == {*outages.OUTAGES, "detect_publishing_s", "detect_idle_s", "lost"}
+    assert all(set(f) == {"name", "value", "unit", "bar", "met", "how"} for f in figures.values())
+    for name in ("recover_refused_s", "recover_blackhole_s", "recover_dead_flows_s", "detect_publishing_s", "detect_idle_s", "lost"):
+        assert figures[name]["met"] is True and "virtual time" in figures[name]["how"] or name == "lost", figures[name]
+    assert "recover_refused_s" in done.stdout and "met" in done.stdout
+
+
+def test_sizes_count_the_core_and_what_a_connected_program_has_in_use():
+    done = perf("sizes", "--json", "-")
+    figures = {f["name"]: f for f in json.loads(done.stdout)}
+    assert 10_000 < figures["core_mpy_bytes"]["value"] < figures["all_mpy_bytes"]["value"] < 100_000
+    if figures["heap_kb"]["value"] is not None:
+        assert 10 < figures["heap_kb"]["value"] < figures["heap_node_kb"]["value"] < 100
+        assert figures["heap_kb"]["value"] < figures["heap_peak_kb"]["value"]
+
+
+def test_unknown_part_is_one_clear_line():
+    done = perf("speed")
+    assert done.returncode == 2 and "there is no part 'speed'; there are: " in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_recovery_counts_from_the_healing_to_the_acknowledgement_at_the_node():
+    recv = {"src": "broker", "ev": "recv", "payload": '{"i":1,"p":"0badcafe:7 x"}'}
+    events = [{"t": 5, **recv}, {"t": 100, "src": "bench", "ev": "end"}, {"t": 350, **recv}, {"t": 400, **recv}]
+    assert outages._recovered_s(events, 0, False) == (350 + outages.ONE_WAY_MS - 100) / 1000
+    assert outages._recovered_s(events[:2], 0, False) is None
+
+
+def test_association_is_not_counted_where_the_figure_says_so():
+    recv = {"src": "broker", "ev": "recv", "payload": '{"i":1,"p":"0badcafe:7 x"}'}
+    radio = [{"t": 300, "src": "chip/b1", "ev": "radio", "what": "connected"}, {"t": 340, "src": "chip/b1", "ev": "radio", "what": "got_ip"}]
+    events = [{"t": 100, "src": "bench", "ev": "end"}, *radio, {"t": 400, **recv}]
+    assert outages._recovered_s(events, 0, True) == (400 + outages.ONE_WAY_MS - 100 - 40) / 1000

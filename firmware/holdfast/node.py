@@ -1,6 +1,6 @@
 # node.py - puts the parts together, and the public API. The only module that knows everyone.
 # Time: ticks, through the parts.   Blocks: while it is being made (files, NVS); publish() never.
-import asyncio
+# A Node is made of memory alone; what the network needs is loaded by start(): a battery node's wake without radio never does.
 from micropython import const
 import machine
 import sys
@@ -12,12 +12,8 @@ from .clock import Clock
 from .errors import severity
 from .nvs import Store
 from .outbox import Outbox
-from .path import Wifi
 from .ring import Ring
-from .router import Router
-from .supervisor import Supervisor
 from .topics import Topics
-from .watchdog import Watchdog
 
 _TTL_MAX = const(100000000)
 _URGENT = const(8)  # message flags, see topics.py
@@ -45,12 +41,10 @@ class Node:
         self.life = None  # the application's own name for this run of it, shown in the boot event
         self.verbose = cfg["verbose"]
         self._handlers = []
-        self._console = None
+        self._console = self._router = None
         self._tasks = []
-        if cfg["console"]:
-            from .console import Console
-
-            self._console = Console(self)
+        self.path = self.watchdog = self.supervisor = None
+        self.stopping = False
         self._prefix = "%s/%s/" % (cfg["base"], self.id)
         store = Store()
         block = Block(machine.RTC(), cfg["rtc_bytes"], store.epoch)
@@ -67,10 +61,27 @@ class Node:
         block.commit()
         # What is accepted can also be sent: the envelope adds a third, at most, and some.
         self._longest = min(cfg["payload_max"], (cfg["out_bytes"] - 320) * 3 // 4, len(block.area) // 4)
+
+    # Loads what the network needs: watchdog, path, supervisor.
+    def _load_network(self):
+        if self.supervisor:
+            return
+        from .path import Wifi
+        from .supervisor import Supervisor
+        from .watchdog import Watchdog
+
+        cfg = self.config
         self.watchdog = Watchdog(cfg["watchdog_s"] * 1000, self._starved)
-        self.router = Router()
-        self.path = Wifi(cfg, block, self.clock.stamp)
+        self.path = Wifi(cfg, self.outbox.block, self.clock.stamp)
         self.supervisor = Supervisor(cfg, self._prefix, self.outbox, self.path, self.watchdog, self)
+
+    @property
+    def router(self):
+        if not self._router:
+            from .router import Router
+
+            self._router = Router()
+        return self._router
 
     # ---- messages
 
@@ -79,8 +90,7 @@ class Node:
     # topic: below "<base>/<id>/". payload: str or bytes. ttl_s: drop it when older (default: its class's). urgent: overtakes.
     # Raises ValueError that says what is wrong, Full for a class that raises when there is no room.
     def publish(self, topic, payload, qos=1, retain=False, cls="normal", ttl_s=None, urgent=False):
-        supervisor = self.supervisor
-        if supervisor.stopping:
+        if self.stopping:
             raise ValueError("the node has been stopped")
         if isinstance(payload, str):
             payload = payload.encode()
@@ -98,7 +108,8 @@ class Node:
         if not topic or len(topic) > 150 or "+" in topic or "#" in topic or "\0" in topic:
             raise ValueError("topic %r: 1 to 150 characters, no + or #" % topic)
         seq = self.outbox.put(topic, payload, cls << 4 | (_URGENT if urgent else 0) | (_RETAIN if retain else 0) | qos, ttl_s)
-        if supervisor.session.up:
+        supervisor = self.supervisor
+        if supervisor and supervisor.session.up:
             supervisor.bell.ring()
         return seq
 
@@ -106,7 +117,7 @@ class Node:
     # bytes). May be used at any time. Raises ValueError for a bad pattern.
     def on(self, pattern, qos=1):
         def register(handler):
-            if self.router.add(pattern, qos, handler):
+            if self.router.add(pattern, qos, handler) and self.supervisor:
                 self.supervisor.want(pattern, qos)
             return handler
 
@@ -120,27 +131,25 @@ class Node:
     # down, dialing, online, suspect, backoff or error.
     @property
     def state(self):
-        return self.supervisor.state
+        return self.supervisor.state if self.supervisor else "down"
 
     # Counters since start, as a dict of numbers.
     def metrics(self):
         box = self.outbox
+        found = {"accepted": box.accepted, "acked": box.acked, "dropped": box.dropped, "queued": box.waiting, "boots": self.boots}
         sup = self.supervisor
-        return {
-            "accepted": box.accepted,
-            "acked": box.acked,
-            "dropped": box.dropped,
-            "queued": box.waiting,
-            "connects": sup.connects,
-            "faults": sup.faults,
-            "rtt_ms": sup.rtt.mean_ms(),
-            "boots": self.boots,
-        }
+        if sup:
+            found["connects"] = sup.connects
+            found["faults"] = sup.faults
+            found["rtt_ms"] = sup.rtt.mean_ms()
+        return found
 
     # ---- running
 
     # Runs the node and `coro`; never returns but by an exception such as Ctrl-C.
     def run(self, coro=None):
+        import asyncio
+
         try:
             asyncio.run(self._main(coro))
         finally:
@@ -150,36 +159,44 @@ class Node:
         self.start()
         if coro:
             await coro
+        from asyncio import sleep
+
         while True:
-            await asyncio.sleep(3600)
+            await sleep(3600)
 
     # Starts the node's tasks, for an application that runs asyncio itself.
     def start(self):
-        asyncio.get_event_loop().set_exception_handler(self._task_died)
+        from asyncio import create_task, get_event_loop
+
+        self._load_network()
+        get_event_loop().set_exception_handler(self._task_died)
         self.emit("boot", {
             "id": self.id, "ver": VERSION, "cause": self.cause, "boots": self.boots, "epoch": self.outbox.block.epoch,
             "queued": self.outbox.waiting, "life": self.life,
         })
-        self._tasks = [asyncio.create_task(self.supervisor.run())]
+        self._tasks = [create_task(self.supervisor.run())]
         self.watchdog.find("link").task = self._tasks[0]
         self.watchdog.start()
-        asyncio.create_task(self.watchdog.run())
+        create_task(self.watchdog.run())
         if self._console:
-            asyncio.create_task(self._console.read())
-            asyncio.create_task(self._console.write())
+            create_task(self._console.read())
+            create_task(self._console.write())
 
     # A task of the application that must be seen alive: call what is returned at least every limit_ms.
     def watch(self, name, limit_ms):
+        from asyncio import current_task
+
+        self._load_network()
         beat = self.watchdog.watch(name, limit_ms)
-        beat.task = asyncio.current_task()
+        beat.task = current_task()
         return beat
 
     # Stops in order (R11): takes no more messages, announces offline, waits for those on their way (stop_ms at most),
     # closes. What is not acknowledged stays in RTC memory.
     async def stop(self):
         supervisor = self.supervisor
-        if not supervisor.stopping:
-            supervisor.stopping = True
+        if not self.stopping:
+            self.stopping = supervisor.stopping = True
             supervisor.bell.ring()
             await self._tasks[0]
             self.watchdog.forget("link")
@@ -199,7 +216,8 @@ class Node:
 
     # The program was stopped from the REPL: the watchdog leaves whoever did that in peace for a while, ten minutes.
     def leave(self):
-        self.watchdog.stretch(600000)
+        if self.watchdog:
+            self.watchdog.stretch(600000)
 
     # ---- what the parts tell
 
@@ -207,7 +225,11 @@ class Node:
     def emit(self, name, fields):
         for handler in self._handlers:
             handler(name, fields)
-        if self._console:
+        if self.config["console"]:
+            if not self._console:
+                from .console import Console
+
+                self._console = Console(self)
             fields["ev"] = name
             self._console.emit(fields)
 

@@ -282,7 +282,7 @@ def test_bound_on_something_that_did_not_happen_is_bad():
     ("online", None),
 ])
 def test_numbered_payloads_in_every_envelope(payload, expected):
-    assert numbered(payload) == expected
+    assert numbered({"payload": payload}) == expected
 
 
 def test_json_of_a_run_has_the_fixed_names_in_order():

@@ -5,12 +5,10 @@ firmware believes: a number missing between two others of a life was handed over
 """
 
 import base64
-import binascii
-import json
 import re
 from dataclasses import dataclass, field
 
-from ..frames import open_envelope
+from ..envelope import open_envelope
 
 _NUMBERED = re.compile(r"([0-9a-f]{1,8}):(\d+)(?: |$)")
 
@@ -31,6 +29,7 @@ class Message:
     acked_at: int | None = None  # as the firmware says; evidence only
     dropped_at: int | None = None
     drop_why: str | None = None
+    qos: int = 1  # as the application asked for it; 0 is at most once
     memory_lost: bool = False  # what it lay in was cleared by a reset, before the broker had acknowledged it
 
     @property
@@ -47,35 +46,19 @@ class Ledger:
     drained: bool | None = None  # whether everything was in by the drain's deadline; None: there was no drain
 
 
-def numbered(payload):
-    """(life, n) of a payload as the broker side received it, or None when it carries no numbered message."""
-    text = payload
-    if text.startswith("{"):
-        try:
-            envelope = json.loads(text)
-        except ValueError:
-            return None
-        if not isinstance(envelope, dict):
-            return None
-        text = envelope.get("p")
-        if "p64" in envelope:
-            try:
-                text = base64.b64decode(envelope["p64"], validate=True).decode("utf-8", "replace")
-            except (binascii.Error, TypeError, ValueError):
-                return None
-        if not isinstance(text, str):
-            return None
-    found = _NUMBERED.match(text)
+def numbered(e):
+    """(life, n) of a `recv` event, or None when it carries no numbered message."""
+    opened = envelope(e)
+    found = _NUMBERED.match(opened.payload.decode("utf-8", "replace")) if opened else None
     return (found.group(1), int(found.group(2))) if found else None
 
 
-def _numbered_frame(payload64):
-    """The same for a payload that is not text: in the envelope "frame" it can be numbered all the same."""
+def envelope(e):
+    """The opened envelope (envelope.Opened) of a `recv` event; None when it is damaged."""
     try:
-        frame = open_envelope(base64.b64decode(payload64, validate=True))
-    except (binascii.Error, ValueError):
+        return open_envelope(base64.b64decode(e["payload64"], validate=True) if "payload64" in e else e.get("payload", "").encode())
+    except ValueError:
         return None
-    return numbered(frame[3].decode("utf-8", "replace")) if frame else None
 
 
 def fold(events):
@@ -88,6 +71,7 @@ class _Life:
         self.board = board
         self.born_at = None  # known when its beginning is in the history; then its numbers count from the first
         self.messages = {}  # n → Message, of those announced
+        self.qos = 1  # of all its messages
 
 
 class _Fold:
@@ -118,9 +102,21 @@ class _Fold:
         if e.get("life") and self.ledger.cut_at is None:
             self._life(e["life"], name).born_at = e["t"]
 
+    def _board_lives(self, name, e):
+        """An application with several streams, each with a life of its own."""
+        for life in e["lives"] if self.ledger.cut_at is None else ():
+            self._life(life, name).born_at = e["t"]
+
+    def _board_refuse(self, name, e):
+        """publish() said no: there was no room, and its class gives up the newest."""
+        if self.ledger.cut_at is None:
+            m = Message(e["life"], e["n"], name, e["t"], dropped_at=e["t"], drop_why="refused")
+            self._life(e["life"], name).messages[e["n"]] = m
+
     def _board_accept(self, name, e):
         if self.ledger.cut_at is None:
-            m = Message(e["life"], e["n"], name, e["t"])
+            m = Message(e["life"], e["n"], name, e["t"], qos=e.get("q", 1))
+            self._life(e["life"], name).qos = m.qos
             self._life(e["life"], name).messages[e["n"]] = m
             self.by_seq[name, self.epoch.get(name), e["i"]] = m
 
@@ -141,8 +137,12 @@ class _Fold:
         if e.get("cause") in LOSES_RTC:
             self.ledger.rtc_lost_at.setdefault(name, []).append(e["t"])
 
+    def _chip_corrupt(self, name, e):
+        """Bits of RTC memory flipped: as good as lost."""
+        self.ledger.rtc_lost_at.setdefault(name, []).append(e["t"])
+
     def _broker_recv(self, _, e):
-        found = numbered(e["payload"]) if "payload" in e else _numbered_frame(e.get("payload64", ""))
+        found = numbered(e)
         if found:
             self.received.setdefault(found[0], {}).setdefault(found[1], []).append(e["t"])
 
@@ -164,7 +164,7 @@ class _Fold:
         if known[-1] - first > NUMBERS_MAX:
             raise ValueError("life %s claims %d messages: no application of ours sends so many" % (life, known[-1]))
         for n in range(first, known[-1] + 1):
-            m = its.messages.get(n) or Message(life, n, its.board)
+            m = its.messages.get(n) or Message(life, n, its.board, qos=its.qos)
             m.received_at = received.get(n, [])
             m.memory_lost = m.acked_at is None and self._lost_rtc_after(
                 its.board, m.accepted_at if m.accepted_at is not None else its.born_at or 0)

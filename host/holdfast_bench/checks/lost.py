@@ -1,7 +1,8 @@
 """What was accepted must arrive or be reported dropped: lost = accepted − delivered − reported dropped.
 
 A message lost together with the memory it lay in (RTC memory and a power cut) is beyond what was promised, and is
-counted there; whether memory was lost is taken from the chip's resets, never from the firmware. R30, R31.
+counted there; whether memory was lost is taken from the chip's resets, never from the firmware. QoS 0 is at most once:
+what of it went under way and never came is beyond the promise, too. R16, R30, R31.
 """
 
 from .laws import Outcome, found, law
@@ -16,8 +17,8 @@ def lost(case):
     delivered = [m for m in ledger.messages if m.received_at]
     dropped = [m for m in ledger.messages if not m.received_at and m.dropped_at is not None]
     missing = [m for m in ledger.messages if not m.received_at and m.dropped_at is None]
-    beyond = [m for m in missing if m.memory_lost]
-    gone = [m for m in missing if not m.memory_lost]
+    beyond = [m for m in missing if m.memory_lost or m.qos == 0]
+    gone = [m for m in missing if not (m.memory_lost or m.qos == 0)]
     numbers = {"accepted": len(ledger.messages), "delivered": len(delivered), "beyond_promise": len(beyond),
                "reported_dropped": max(ledger.drops_reported, len(dropped)), "lost": len(gone)}
     findings = []

@@ -1,9 +1,18 @@
-"""The connection state machine speaks the truth about itself: each transition starts where the last one ended. R12."""
+"""The connection state machine: only the states there are, only lawful transitions, each from where the last one ended. R12."""
 
 from .laws import Outcome, found, law
 from .result import BAD
 
-STATES = ("down", "dialing", "online", "suspect", "backoff", "error")
+# From a state to those it may lead to. Every state may end in "down".
+LAWFUL = {
+    "down": ("dialing",),
+    "dialing": ("online", "backoff", "error"),
+    "online": ("suspect", "backoff", "error"),
+    "suspect": ("online", "backoff", "error"),
+    "backoff": ("dialing",),
+    "error": ("dialing",),
+}
+STATES = tuple(LAWFUL)
 
 
 @law
@@ -23,5 +32,7 @@ def states(case):
                     findings.append(found("states", BAD, "%s reports state %r, which does not exist" % (board, state), e["t"]))
             if e["src"] in now and now[e["src"]] != e["old"]:
                 findings.append(found("states", BAD, "%s went from %s to %s, but was in %s" % (board, e["old"], e["new"], now[e["src"]]), e["t"]))
+            if e["new"] not in ("down", *LAWFUL.get(e["old"], ())):
+                findings.append(found("states", BAD, "%s went from %s to %s, which is no lawful way" % (board, e["old"], e["new"]), e["t"]))
             now[e["src"]] = e["new"]
     return Outcome({}, findings)

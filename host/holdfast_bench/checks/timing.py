@@ -36,7 +36,7 @@ def _recoveries(case):
             active[e["id"]] = True
         elif e["ev"] == "end" and active.pop(e["of"], None) and not active:
             healed.append((e["t"], e["t"]))
-    arrivals = [e["t"] for e in case.of("broker", "recv") if numbered(e.get("payload", ""))]
+    arrivals = [e["t"] for e in case.of("broker", "recv") if numbered(e)]
     for at, not_before in healed:
         later = [t for t in arrivals if t >= not_before]
         if later:

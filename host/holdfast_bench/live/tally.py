@@ -89,7 +89,7 @@ class Tally:
         board.bites += 1
 
     def _broker_recv(self, _, e):
-        found = numbered(e.get("payload", ""))
+        found = numbered(e)
         if found and found not in self._seen:
             self._seen.add(found)
             board = self._lives.get(found[0]) or self.boards.get(e.get("board"))

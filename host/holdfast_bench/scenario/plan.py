@@ -30,7 +30,24 @@ def compile_plan(scenario, name, seed):
         "scenario": name, "seed": seed, "title": scenario.title, "boards": boards, "config": scenario.config, "sample_ms": scenario.config.get("app", {}).get("period_ms"),
         "expected_ms": _expected_ms(actions), "deadline_ms": _ms(scenario.deadline_s), "drain_ms": _ms(scenario.drain.within_s), "actions": actions,
         "bounds": {k: v.model_dump(exclude_none=True) for k, v in scenario.verdict.items()},
+        **_simulated(scenario),
     }
+
+
+def _simulated(scenario):
+    """What concerns the simulation only, where it is not the default."""
+    made = {}
+    if scenario.world:
+        made["world"] = scenario.world
+    if scenario.application != "stock":
+        made["application"] = scenario.application
+    if scenario.run_s:
+        made["run_ms"] = _ms(scenario.run_s)
+    if not scenario.proofs:
+        made["proofs"] = False
+    if scenario.recover_s is not None:
+        made["recover_ms"] = _ms(scenario.recover_s)
+    return made
 
 
 def _step(step, own_id, seed, boards):
@@ -48,6 +65,8 @@ def _step(step, own_id, seed, boards):
     fault = catalogue()[step.fault]
     actions = [{"id": own_id, **when, "do": "fault", "fault": step.fault, "boards": where,
                 "args": fault.Args.model_validate(step.model_extra).model_dump(), "momentary": fault.momentary, "resets": fault.resets}]
+    if step.moment:
+        actions[0].update(moment=step.moment, nth=step.nth)
     if step.for_s is not None:
         actions.append({"id": own_id + ".end", "after": own_id, "delay_ms": drawn("for_s", step.for_s), "do": "end", "of": own_id})
     return actions

@@ -45,6 +45,8 @@ class Step(BaseModel):
     delay_s: Seconds = 0  # how long after that
     for_s: Optional[Seconds] = None  # the fault ends by itself after this; otherwise when everything is healed
     board: Optional[str] = None  # "b1", "b2", …; otherwise every board
+    moment: Optional[str] = None  # simulation only: the fault waits, from its time on, for this worst moment (sim/inside/moments.py)
+    nth: int = Field(default=1, ge=1)  # and strikes when it comes for the nth time
 
     @model_validator(mode="after")
     def one_thing_at_one_time(self):
@@ -91,10 +93,24 @@ class Scenario(Strict):
     shows: list[Annotated[str, Field(pattern=r"^R\d{1,2}$")]] = []  # requirements
     places: list[Place] = ["sim", "twin", "hil"]
     boards: int = Field(default=1, ge=1, le=50)
-    deadline_s: float = Field(gt=0, le=86400)  # for the whole run, deploying excluded; nothing can hang
+    deadline_s: float = Field(gt=0, le=10 * 86400)  # for the whole run, deploying excluded; nothing can hang
     config: dict[str, Any] = {}  # settings over those of firmware/config.example.json
     ready: Ready = Ready()
     step: list[Step] = []
     expect: list[Expect] = []
     drain: Drain = Drain()
+    seed: Optional[int] = None  # what this scenario is run with unless told otherwise; one found by a campaign needs its own
+    # What follows concerns the simulation only.
+    world: dict[str, Any] = {}  # delay_ms (one way), loss (share), channel, rssi, ticks_start_ms, drift_ppm, lease_s, brokers (how many)
+    application: Literal["stock", "streams"] = "stock"  # firmware/main.py, or streams of messages of every kind (campaign/app)
+    run_s: float = Field(default=0, ge=0)  # the trouble lasts at least so long
+    proofs: bool = True  # every fault has to show that it took effect
+    recover_s: Optional[float] = None  # the node has to be useful again so long after everything is healed
     verdict: dict[str, Bound] = {}  # further bounds on the numbers of the result, such as watchdog_bites
+
+    @model_validator(mode="after")
+    def only_in_simulation(self):
+        wanted = [k for k in ("world", "run_s", "recover_s") if getattr(self, k)] + [s.moment for s in self.step if s.moment]
+        if (wanted or self.application != "stock" or not self.proofs) and self.places != ["sim"]:
+            raise ValueError("`world`, `application`, `moment` and the like work in the simulation only: places = [\"sim\"]")
+        return self

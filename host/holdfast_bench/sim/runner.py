@@ -39,7 +39,8 @@ class Spec:
     firmware: firmware/ of a checkout (boot.py, main.py, holdfast/), or any folder that becomes the chip's file system as
     it is; config.json is added;
     wifi: {"ssid", "key", "channel", "rssi"}; brokers: [{"ip", "port", "name", "user", "password"}];
-    world: further fields for inside/rig.py: ticks_start_ms, drift_ppm, delay_ms.
+    main: another application than the firmware's main.py;
+    world: further fields for inside/rig.py: ticks_start_ms, drift_ppm, delay_ms, loss, lease_s.
     """
 
     plan: dict
@@ -51,6 +52,7 @@ class Spec:
     board: str = "b1"
     world: dict | None = None
     heap_kb: int = HEAP_KB
+    main: Path | None = None
 
 
 @dataclass
@@ -109,6 +111,8 @@ def _prepare(spec, work):
         _deploy(source, flash)
     else:
         shutil.copytree(source, flash, ignore=shutil.ignore_patterns("__pycache__"))
+    if spec.main:
+        shutil.copyfile(spec.main, flash / "main.py")
     (flash / "config.json").write_text(json.dumps(spec.config))
     _link(work / "lib", _library())
     _link(work / "frozen", choices().umqtt)

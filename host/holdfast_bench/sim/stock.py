@@ -1,24 +1,38 @@
 """The stock firmware in the stock world: what `--board sim` simulates."""
 
 import json
+from pathlib import Path
 
 from .. import checkout
 from ..deploy import bundle
 from . import runner
 
+STREAMS = Path(__file__).resolve().parents[1] / "campaign" / "app" / "main.py"
 WIFI = {"ssid": "holdfast", "key": "holdfast-key"}
 BROKER = {"ip": "10.73.0.2", "port": 1883, "name": "broker.test", "user": "node", "password": "node-password"}
 
 
 def stock_spec(plan, firmware=None, seed=None, **world):
     """The Spec of a plan for the firmware in `firmware` (None: the checkout's): one access point, one broker with a login."""
+    world = {**plan.get("world", {}), **world}
     if len(plan["boards"]) != 1:
         raise runner.SimulationError("this scenario needs %d boards at once; so far that works on twins only" % len(plan["boards"]))
     folder = firmware or checkout.FIRMWARE
-    secrets = {"wifi": [WIFI], "brokers": [{"host": BROKER["ip"], "port": BROKER["port"], "user": BROKER["user"], "password": BROKER["password"]}]}
-    config = bundle.make_config(secrets, {"verbose": True, **plan.get("config", {})}, example=folder / "config.example.json")
-    return runner.Spec(plan=plan, config=json.loads(config), firmware=folder, wifi=WIFI, brokers=[BROKER],
-                       seed=plan["seed"] if seed is None else seed, board=plan["boards"][0], world=world)
+    settings = {"verbose": True, **plan.get("config", {})}
+    wifi = {**WIFI, **{key: world.pop(key) for key in ("channel", "rssi") if key in world}}
+    brokers = [_broker(n) for n in range(world.pop("brokers", 1))]
+    named = world.pop("named", False)
+    secrets = {"wifi": [WIFI], "brokers": [{"host": b["name"] if named else b["ip"], "port": b["port"], "user": b["user"], "password": b["password"]}
+                                           for b in brokers]}
+    config = bundle.make_config(secrets, settings, example=folder / "config.example.json")
+    return runner.Spec(plan=plan, config=json.loads(config), firmware=folder, wifi=wifi, brokers=brokers,
+                       seed=plan["seed"] if seed is None else seed, board=plan["boards"][0], world=world,
+                       main=STREAMS if plan.get("application") == "streams" else None)
+
+
+def _broker(n):
+    """The nth broker (from 0) of the stock world."""
+    return {**BROKER, "ip": "10.73.0.%d" % (2 + n), "name": "broker%s.test" % (n + 1 if n else "")}
 
 
 def run(plan, firmware=None, folder=None):

@@ -462,10 +462,13 @@ class Stack:
         self.network = network
         self.phase_ms = tick_phase_ms % TICK_MS
         self.flows = []             # everything that is not over, closing ones included
+        self.on_dial = None         # hears of every connection that is tried: on_dial(ip, port)
         self._time_waits = []       # when each ends
 
     def dial(self, ip, port):
         """A new flow; its first SYN is on the way. Without an address it is born dead, with no memory left too."""
+        if self.on_dial is not None:
+            self.on_dial(ip, port)
         if not self.wifi.has_address():
             return Flow(self, None, port, EHOSTUNREACH)
         if not self._make_room():

@@ -10,6 +10,7 @@ from .lives import OVER
 
 EFFECT_MS = 8000    # a fault has to show within this time that it took effect
 LOOK_MS = 200       # how often evidence and drain are looked at
+PATIENCE_MS = 60_000    # a fault that waits for a moment strikes without it after this
 
 
 class Director:
@@ -22,6 +23,7 @@ class Director:
         self._plan = plan
         self._timeline = TimeLine(plan["actions"])
         self._run_ms = plan.get("run_ms", 0)    # the trouble lasts at least this long
+        self._proofs = plan.get("proofs", True) # every fault has to show that it took effect
         self._begun = []            # [id, Fault], not ended
         self._unproven = []         # [id, Fault, ask until]
         self._events = []
@@ -92,7 +94,8 @@ class Director:
             if how:
                 self._note("effect", "id", own_id, "ok", True, "how", how)
             elif self._kernel.now_ms >= until_ms:
-                self._note("effect", "id", own_id, "ok", False, "why", "no sign of it within %d s" % (EFFECT_MS // 1000))
+                if self._proofs:
+                    self._note("effect", "id", own_id, "ok", False, "why", "no sign of it within %d s" % (EFFECT_MS // 1000))
             else:
                 continue
             self._unproven.remove(entry)
@@ -114,6 +117,30 @@ class Director:
         name, own_id = action["fault"], action["id"]
         if name not in CATALOGUE:
             self._stop("`%s`: the simulation has no fault %r" % (own_id, name))
+        elif action.get("moment"):
+            self._at_moment(action)
+        else:
+            self._begin(action)
+
+    def _at_moment(self, action):
+        """The fault begins when its moment comes, or when it has not come for long."""
+        kernel, moments = self._kernel, self._rig.moments
+
+        def strike():
+            kernel.cancel(limit)
+            self._note("moment", "id", action["id"], "moment", action["moment"])
+            self._begin(action)
+
+        def over(_):
+            moments.forget(entry)
+            self._begin(action)
+
+        limit = kernel.after(PATIENCE_MS, over)
+        entry = moments.wait(action["moment"], action.get("nth", 1), strike)
+
+    def _begin(self, action):
+        name, own_id = action["fault"], action["id"]
+        if not self._phase:
             return
         fault = CATALOGUE[name](self._rig, own_id, action["args"])
         self._note("fault", "id", own_id, "fault", name, "boards", action["boards"])
@@ -129,13 +156,15 @@ class Director:
                 how = entry[1].evidence()
                 if how:
                     self._note("effect", "id", of, "ok", True, "how", how)
-                else:
+                elif self._proofs:
                     self._note("effect", "id", of, "ok", False, "why", "no sign of it until it ended")
         self._note("end", "id", own_id, "of", of)
         for entry in list(self._begun):
             if entry[0] == of:
                 self._begun.remove(entry)
-                entry[1].end()
+                group = entry[1].group
+                if not group or group not in [fault.group for _, fault in self._begun]:
+                    entry[1].end()
 
     def _command(self, action):
         own_id = action["id"]

@@ -10,6 +10,8 @@ from .lives import OFF
 
 
 class Fault:
+    group = None        # faults of one group share a state of the world: it is healed when the last of them ends
+
     def __init__(self, rig, own_id, args):
         self.rig, self.args = rig, args
         self.rng = rig.rng("fault " + own_id)
@@ -26,6 +28,8 @@ class Fault:
 
 
 class ApGone(Fault):
+    group = "access point"
+
     def begin(self):
         self.rig.ap.off()
 
@@ -36,7 +40,43 @@ class ApGone(Fault):
         return None if self.rig.ap.up else "the access point does not answer"
 
 
+class Deauth(Fault):
+    """The access point throws its stations out once."""
+
+    def begin(self):
+        self.rig.ap.deauth()
+
+    def evidence(self):
+        return "stations were thrown out"
+
+
+class ApMoved(Fault):
+    """The access point starts again on another channel."""
+
+    def begin(self):
+        was_up = self.rig.ap.up
+        self.rig.ap.off()
+        self.rig.ap.channel = self.args.get("channel", 11)
+        if was_up:
+            self.rig.ap.on()
+
+    def evidence(self):
+        return "it is on channel %d" % self.rig.ap.channel
+
+
+class LeaseChanged(Fault):
+    """The DHCP server gives the chip another address from now on, and the old one leads nowhere."""
+
+    def begin(self):
+        self.rig.move_lease(self.args.get("ip", "10.73.0.99"))
+
+    def evidence(self):
+        return "the chip's address is %s" % self.rig.dhcp.lease.ip
+
+
 class DhcpSilent(Fault):
+    group = "dhcp"
+
     def begin(self):
         self.rig.dhcp.silent = True
 
@@ -50,19 +90,23 @@ class DhcpSilent(Fault):
 class WrongPassword(Fault):
     """The access point's key is another one now; stations have to join again."""
 
+    group = "key"
+
     def begin(self):
-        self.key = self.rig.ap.key
-        self.rig.ap.key = self.key + "-changed"
+        self.right = self.rig.spec["wifi"]["key"]
+        self.rig.ap.key = self.right + "-changed"
         self.rig.ap.deauth()
 
     def end(self):
-        self.rig.ap.key = self.key
+        self.rig.ap.key = self.right
 
     def evidence(self):
-        return None if self.rig.ap.key == self.key else "the access point has another key"
+        return None if self.rig.ap.key == self.right else "the access point has another key"
 
 
 class DnsDead(Fault):
+    group = "dns"
+
     def begin(self):
         self.rig.dns.mode = self.args.get("how", "silent")
 
@@ -102,6 +146,22 @@ class Loss(_AirFault):
         return air.Loss(self.rng, self.args.get("p", 0.5), self.args.get("correlation", 0.25), self.args.get("direction", air.BOTH))
 
 
+class Reorder(_AirFault):
+    def make(self):
+        return air.Reorder(self.rng, self.args.get("p", 0.1), self.args.get("late_ms", 50))
+
+    def evidence(self):
+        return "frames overtake each other"
+
+
+class Duplicates(_AirFault):
+    def make(self):
+        return air.Duplicate(self.rng, self.args.get("p", 0.1))
+
+    def evidence(self):
+        return "frames arrive twice"
+
+
 class SlowLink(_AirFault):
     def make(self):
         self.made_before = self.rig.kernel.now_ms
@@ -121,6 +181,8 @@ class HalfOpen(_AirFault):
 
 
 class Refused(Fault):
+    group = "refused"
+
     def begin(self):
         for host in self.rig.broker_hosts():
             host.refusing = True
@@ -148,6 +210,7 @@ class Rst(Fault):
 
 
 class BrokerStopped(Fault):
+    group = "broker process"
     keep = True
 
     def begin(self):
@@ -168,6 +231,8 @@ class BrokerKilled(BrokerStopped):
 
 class _BrokerFault(Fault):
     """Hooks of the built-in broker; healed together."""
+
+    group = "broker hooks"
 
     def each(self):
         return [broker.broker for broker in self.rig.brokers]
@@ -196,6 +261,50 @@ class AcksLost(_BrokerFault):
     def evidence(self):
         dropped = sum([broker.faults.dropped for broker in self.each()])
         return "%d acknowledgements not sent" % dropped if dropped else None
+
+
+class AcksLate(_BrokerFault):
+    def begin(self):
+        for broker in self.each():
+            broker.faults.delay_acks(self.args.get("delay_ms", 3000))
+
+    def evidence(self):
+        return "acknowledgements are late"
+
+
+class BrokerKicks(_BrokerFault):
+    """Every connection is closed soon after its CONNACK."""
+
+    def begin(self):
+        for broker in self.each():
+            broker.faults.kick(self.args.get("after_ms", 0))
+            broker.kick()
+
+    def evidence(self):
+        kicked = sum([broker.faults.kicked for broker in self.each()])
+        return "%d connections closed" % kicked if kicked else None
+
+
+class PacketCut(_BrokerFault):
+    """The next packet of a kind ends in the middle, and the connection with it."""
+
+    def begin(self):
+        for broker in self.each():
+            broker.faults.cut_packet(self.args.get("kind", "puback"), self.args.get("at", 1))
+
+    def evidence(self):
+        cut = sum([broker.faults.cut for broker in self.each()])
+        return "%d packets cut" % cut if cut else None
+
+
+class Takeover(_BrokerFault):
+    """Somebody else connects under the node's name for a moment: the broker ends the node's connection."""
+
+    def begin(self):
+        self.hit = sum([broker.kick() for broker in self.each()])
+
+    def evidence(self):
+        return "%d connections taken over" % self.hit if self.hit else None
 
 
 class LoginRefused(_BrokerFault):
@@ -231,6 +340,8 @@ class BrokerForgetsSession(_BrokerFault):
 
 
 class PowerCut(Fault):
+    group = "power"
+
     def begin(self):
         self.rig.powered = False
         self.rig.kernel.halt(ChipReset(OFF, "power cut"))
@@ -255,12 +366,15 @@ class PowerCutMidWrite(Fault):
 
 
 class RtcCorrupt(Fault):
-    """Bits of RTC memory flip."""
+    """Bits of RTC memory flip while the chip is reset: a running program would put its own copy over them."""
 
     def begin(self):
         data = self.rig.chip.rtc.data
         for _ in range(self.args.get("bits", 8)):
             data[self.rng.below(len(data))] ^= 1 << self.rng.below(8)
+        self.rig.history.chip("corrupt")
+        self.rig.tally.memory_lost()
+        self.rig.kernel.halt(ChipReset("panic", "bits of RTC memory have flipped"))
 
     def evidence(self):
         return "%d bits flipped" % self.args.get("bits", 8)
@@ -286,6 +400,27 @@ class ClockSetBack(Fault):
         return "the clock went back" if self.rig.chip.clock.now()[0] < self.before else None
 
 
+class ClockSet(Fault):
+    """Somebody sets the chip's clock, as NTP does."""
+
+    def begin(self):
+        self.rig.chip.clock.set((self.args.get("year", 2026) - 2000) * 31557600 + self.rng.below(1000000), 0)
+
+    def evidence(self):
+        return "the clock was set"
+
+
+class UartNoise(Fault):
+    """Noise on the line to the chip. Ctrl-C is left out: it does what it does everywhere."""
+
+    def begin(self):
+        data = bytes([b for b in self.rng.fill(self.args.get("n", 100)) if b != 3])
+        self.rig.chip.console.feed(data)
+
+    def evidence(self):
+        return "noise was sent"
+
+
 class WatchdogHang(Fault):
     """A task of the application hangs: the console command does it."""
 
@@ -306,5 +441,7 @@ CATALOGUE = {
     "broker_stopped": BrokerStopped, "broker_killed": BrokerKilled, "connack_withheld": ConnackWithheld, "acks_lost": AcksLost,
     "login_refused": LoginRefused, "broker_hangs": BrokerHangs, "broker_forgets_session": BrokerForgetsSession,
     "power_cut": PowerCut, "power_cut_mid_write": PowerCutMidWrite, "rtc_corrupt": RtcCorrupt, "reset": Reset,
-    "clock_set_back": ClockSetBack, "watchdog_hang": WatchdogHang,
+    "clock_set_back": ClockSetBack, "clock_set": ClockSet, "watchdog_hang": WatchdogHang, "uart_noise": UartNoise,
+    "reorder": Reorder, "duplicates": Duplicates, "acks_late": AcksLate, "broker_kicks": BrokerKicks, "packet_cut": PacketCut,
+    "takeover": Takeover, "deauth": Deauth, "ap_moved": ApMoved, "lease_changed": LeaseChanged,
 }

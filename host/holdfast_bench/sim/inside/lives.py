@@ -29,6 +29,7 @@ def run(rig):
         history.chip("reset", "cause", CAUSES[kind])
         try:
             chip.begin(kind)
+            rig.moments.hit("boot")
             kernel.wait(kernel.now_ms + BOOT_MS)
             _life(rig)
         except ChipReset as e:

@@ -4,7 +4,7 @@ Everything a fault may touch hangs on the Rig. May use: world, chip.soc.
 """
 
 from ...chip.soc import Chip
-from ...world.air import Air
+from ...world.air import Air, Loss
 from ...world.broker import Broker, Silent
 from ...world.broker_host import BrokerHost
 from ...world.dhcp import Lease
@@ -17,25 +17,33 @@ from ...world.tcp import Stack
 from ...world.tcp_host import Host
 from .console import Tap
 from .history import History
+from .moments import Moments
 from .tally import Tally
 
 GATEWAY = "10.73.0.1"       # the access point, which is also the name server
 CHIP = "10.73.0.15"
+BLOCK_MS = 10               # blocking calls from this length on are in the history
 
 
 class _Ears(Silent):
     """What the broker tells goes into history and tally."""
 
-    def __init__(self, history, tally):
-        self._history = history
-        self._tally = tally
+    def __init__(self, rig, number):
+        self._rig = rig
+        self._history = rig.history
+        self._tally = rig.tally
+        self._number = number       # of the broker, in the order of the specification
 
     def recv(self, now_ms, client_id, topic, payload, qos, retain, dup):
         self._history.recv(topic, payload, qos, retain, dup)
         self._tally.recv(payload)
+        if self._rig.moments.waited:
+            self._rig.moments.hit("received")
 
     def event(self, now_ms, ev, **fields):
-        pairs = []
+        if ev == "connect":
+            self._rig.moments.hit("connect")
+        pairs = ["broker", self._number]
         for key in sorted(fields):
             value = fields[key]
             pairs += [key, str(value, "utf-8") if isinstance(value, bytes) else value]
@@ -51,11 +59,11 @@ class Rig:
         self.board = spec["board"]
         self.kernel = kernel = VirtualKernel()
         self.history = History(kernel, file, self.board)
-        self.tally = Tally()
+        self.tally = Tally(kernel)
         self.powered = True
         self.ether = Ether()
         wifi = spec["wifi"]
-        self.dhcp = DhcpServer(Lease(CHIP, gateway=GATEWAY, dns=(GATEWAY,)))
+        self.dhcp = DhcpServer(Lease(CHIP, gateway=GATEWAY, dns=(GATEWAY,), time_s=spec.get("lease_s", 7200)))
         self.ap = self.ether.add(AccessPoint(wifi["ssid"], wifi["key"], channel=wifi.get("channel", 6),
                                              rssi=wifi.get("rssi", -55), dhcp=self.dhcp))
         self.chip = chip = Chip(kernel, self.ether, seed, ticks_start_ms=spec.get("ticks_start_ms", 0))
@@ -65,12 +73,17 @@ class Rig:
         self.air = Air(kernel, chip.wifi.passes)
         if "delay_ms" in spec:
             self.air.delay_ms = spec["delay_ms"]
+        if "loss" in spec:
+            self.air.add(Loss(rng_for(seed, "air"), spec["loss"], 0.25))
         self.hosts = {GATEWAY: Host(kernel)}
-        self.brokers = [self._broker(entry) for entry in spec["brokers"]]
+        self.moments = Moments(self)
+        self.brokers = [self._broker(entry, number) for number, entry in enumerate(spec["brokers"])]
         chip.stack = Stack(kernel, self.air, chip.wifi, self.hosts.get, rng_for(seed, "tcp ticks").below(500))
+        chip.stack.on_dial = self._dialled
+        chip.resolver.resolve = self._timed(chip.resolver.resolve, "dns")
         self.tap = Tap(kernel, self.history, self.tally.note)
 
-    def _broker(self, entry):
+    def _broker(self, entry, number):
         ip = entry["ip"]
         if ip not in self.hosts:
             self.hosts[ip] = Host(self.kernel)
@@ -79,15 +92,38 @@ class Rig:
         users = None
         if entry.get("user"):
             users = {entry["user"].encode(): entry["password"].encode()}
-        broker = BrokerHost(self.kernel, self.hosts[ip], entry["port"], Broker(users, _Ears(self.history, self.tally)))
+        broker = BrokerHost(self.kernel, self.hosts[ip], entry["port"], Broker(users, _Ears(self, number)))
         broker.start()
         return broker
 
+    def _timed(self, call, what):
+        """The call, with a note in the history when it kept the chip from everything else."""
+        def timed(*args):
+            began_ms = self.kernel.now_ms
+            try:
+                return call(*args)
+            finally:
+                if self.kernel.now_ms - began_ms >= BLOCK_MS:
+                    self.history.chip("block", "what", what, "ms", self.kernel.now_ms - began_ms)
+        return timed
+
+    def _dialled(self, ip, port):
+        self.history.chip("dial", "ip", ip, "port", port)
+
     def _radio(self, name, reason):
+        self.moments.radio(name)
         if name == "disconnected":
             self.history.chip("radio", "what", name, "reason", reason)
         else:
             self.history.chip("radio", "what", name)
+
+    def move_lease(self, ip):
+        """The router gives the chip another address from now on; nothing passes for the old one."""
+        self.dhcp.lease = Lease(ip, gateway=GATEWAY, dns=(GATEWAY,), time_s=self.dhcp.lease.time_s)
+        self.air.passes = self._passes_by_address
+
+    def _passes_by_address(self):
+        return self.chip.wifi.ip == self.dhcp.lease.ip and self.chip.wifi.passes()
 
     def broker_hosts(self):
         """The machines brokers run on, each once."""

@@ -1,9 +1,15 @@
 """What has been handed over and has not arrived: only to know when a drain is finished. The verdict is the host's.
 
 Numbers of a life count up from 1, so the last one handed over says enough: it is kept as it came and read when it matters.
+What may be lost by promise (QoS 0) does not count.
 """
 
+from binascii import a2b_base64
 from json import loads
+
+QUIET_MS = 5000     # online for so long without a message from before the cut: nothing more is coming
+GAPS_MAX = 32       # of one life: more are not told apart, the oldest is taken for given up
+LIVES_KEPT = 8      # lives that miss nothing and are remembered all the same: an application may have several at a time
 
 
 class _Life:
@@ -11,31 +17,60 @@ class _Life:
         self.name = name            # as bytes
         self.last = b""             # its newest accept record
         self.below = 1              # every number below this has arrived
-        self.ahead = []             # numbers from there on that have arrived
+        self.ahead = []             # numbers from there on that have arrived: [first, last], …, in order
+        self.upto = 0               # the last one that counts, known from the cut on
+        self.given_up = 0           # gaps no longer told apart
+        self.counts = True          # not of QoS 0
 
     def arrived(self, n):
+        ahead = self.ahead
         if n == self.below:
             self.below = n + 1
-            while self.below in self.ahead:
-                self.ahead.remove(self.below)
-                self.below += 1
-        elif n > self.below and n not in self.ahead:
-            self.ahead.append(n)
+            if ahead and ahead[0][0] == self.below:
+                self.below = ahead.pop(0)[1] + 1
+        elif n > self.below:
+            i = len(ahead)
+            while i and ahead[i - 1][0] > n:
+                i -= 1
+            # ahead[i - 1] begins at n or before it, ahead[i] behind it.
+            if i and n <= ahead[i - 1][1]:
+                return
+            if i and ahead[i - 1][1] == n - 1:
+                ahead[i - 1][1] = n
+            else:
+                ahead.insert(i, [n, n])
+                i += 1
+            if i < len(ahead) and ahead[i][0] == ahead[i - 1][1] + 1:
+                ahead[i - 1][1] = ahead.pop(i)[1]
+            if len(ahead) > GAPS_MAX:
+                first, last = ahead.pop(0)
+                self.given_up += first - self.below
+                self.below = last + 1
+
+    def count_ahead(self, last):
+        """How many up to `last`: what was handed over after the cut may have arrived too, and makes up for nothing."""
+        return sum([min(end, last) - first + 1 for first, end in self.ahead if first <= last])
+
+    def newest(self):
+        """The last number handed over, 0 for none."""
+        try:
+            return loads(self.last[1:])["n"] if self.last else 0
+        except (ValueError, KeyError):
+            return 0                # a garbled record counts for nothing here
 
     def missing(self):
         """How many of those handed over have not arrived."""
-        if not self.last:
+        if not self.counts:
             return 0
-        try:
-            last = loads(self.last[1:])["n"]
-        except (ValueError, KeyError):
-            return 0                # a garbled record counts for nothing here
-        # What was handed over after the cut may have arrived too, and makes up for nothing.
-        return max(0, last - self.below + 1 - sum([n <= last for n in self.ahead]))
+        last = self.newest()
+        return max(0, last - self.below + 1 - self.count_ahead(last))
 
 
 class Tally:
-    def __init__(self):
+    def __init__(self, kernel):
+        self._kernel = kernel
+        self._online = False        # as the board says
+        self._moved_at_ms = 0       # when that came, or a message that counts
         self._lives = []            # the newest last
         self._dropped = 0           # messages the firmware gave up, as it says
         self._cut = False
@@ -45,7 +80,18 @@ class Tally:
         if data.startswith(b'accept"', start):
             if not self._cut:
                 at = data.find(b'"', data.find(b'"life":') + 7) + 1
-                self._life(data, at, data.find(b'"', at)).last = data
+                life = self._life(data, at, data.find(b'"', at))
+                if not life.last and data.find(b'"q": 0') > 0:
+                    life.counts = False
+                life.last = data
+        elif data.startswith(b'state"', start):
+            try:
+                self._online = loads(data[1:])["new"] == "online"
+            except (ValueError, KeyError):
+                pass
+            self._moved_at_ms = self._kernel.now_ms
+        elif data.startswith(b'boot"', start):
+            self._online = False
         elif data.startswith(b'drop"', start):
             try:
                 self._dropped += loads(data[1:]).get("n", 1)
@@ -53,30 +99,38 @@ class Tally:
                 pass
 
     def _life(self, data, begin, end):
-        lives = self._lives
-        if lives and data.find(lives[-1].name, begin) == begin:
-            return lives[-1]
-        name = data[begin:end]
-        for life in lives:
-            if life.name == name:
-                return life
-        # The lives before hand nothing over any more: only those that miss something are kept.
-        self._lives = [life for life in lives if life.missing()]
-        self._lives.append(_Life(name))
+        for i in range(len(self._lives) - 1, -1, -1):
+            if data.find(self._lives[i].name, begin) == begin:
+                return self._lives[i]
+        if len(self._lives) >= LIVES_KEPT:
+            newest = self._lives[1 - LIVES_KEPT:]
+            self._lives = [life for life in self._lives[:1 - LIVES_KEPT] if life.missing()] + newest
+        self._lives.append(_Life(data[begin:end]))
         return self._lives[-1]
 
     def recv(self, payload):
-        """A message has arrived: "<life>:<n> …", bare or as "p" of an envelope."""
+        """A message has arrived: "<life>:<n> …", bare or as "p" or "p64" of an envelope."""
+        at = payload.find(b'"p64":"')
+        if at >= 0:
+            try:
+                payload = a2b_base64(payload[at + 7:payload.rfind(b'"')])
+            except ValueError:
+                return
         for life in self._lives:
             name = life.name
             at = payload.find(name)
+            if at >= 0 and not life.counts:
+                return
             if at >= 0:
                 start = at + len(name) + 1
                 end = payload.find(b" ", start)
                 if end < 0:
                     end = payload.find(b'"', start)
                 try:
-                    life.arrived(int(payload[start:end if end >= 0 else len(payload)]))
+                    n = int(payload[start:end if end >= 0 else len(payload)])
+                    life.arrived(n)
+                    if n <= life.upto:
+                        self._moved_at_ms = self._kernel.now_ms
                 except ValueError:
                     pass            # nobody's number
                 return
@@ -88,10 +142,20 @@ class Tally:
     def cut(self):
         """What is handed over from now on does not count."""
         self._cut = True
+        self._moved_at_ms = self._kernel.now_ms
+        for life in self._lives:
+            life.upto = life.newest()
 
     def missing(self):
-        """How many have not arrived."""
-        return max(0, sum([life.missing() for life in self._lives]) - self._dropped)
+        """How many have not arrived and were not given up, as far as can be told.
+
+        What was given up may have arrived all the same, its acknowledgement lost: so their number alone ends nothing.
+        """
+        missing = sum([life.missing() for life in self._lives])
+        given_up = sum([life.given_up for life in self._lives])
+        if missing <= self._dropped - given_up and self._online and self._kernel.now_ms - self._moved_at_ms >= QUIET_MS:
+            return 0
+        return missing
 
     def first(self):
         """The name of one that is missing."""

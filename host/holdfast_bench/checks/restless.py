@@ -1,0 +1,33 @@
+"""No reset loop: the ladder's own resets keep the distance that its setting `reset_after_s` gives, and with 0 there are none."""
+
+from .laws import Outcome, found, law
+from .result import BAD
+
+ORDERED_WITHIN_MS = 10_000
+SLACK = 0.9
+
+
+@law
+def restless(case):
+    after_s = case.plan.get("config", {}).get("reset_after_s", 1800)
+    ordered = [e["t"] for ev in ("fault", "end", "command") for e in case.of("bench", ev)]
+    last, findings = {}, []
+    for e in case.of("chip", "reset"):
+        if e.get("cause") not in ("hard", "soft") or any(t <= e["t"] <= t + ORDERED_WITHIN_MS for t in ordered if _resets(case, t)):
+            continue
+        board = e["src"].partition("/")[2]
+        if not after_s:
+            findings.append(found("restless", BAD, "%s reset itself although its configuration forbids that" % board, e["t"]))
+        elif e["t"] - last.get(board, 0) < after_s * 1000 * SLACK:
+            findings.append(found("restless", BAD, "%s reset itself %.0f s after the reset before (or the start), at least %d s are configured"
+                                  % (board, (e["t"] - last.get(board, 0)) / 1000, after_s), e["t"]))
+        last[board] = e["t"]
+    return Outcome({}, findings[:5])
+
+
+def _resets(case, t):
+    for e in case.events:
+        if e["t"] == t and e["src"] == "bench" and e["ev"] in ("fault", "end", "command"):
+            if case.action(e.get("of") or e["id"]).get("resets"):
+                return True
+    return False

@@ -46,7 +46,8 @@ def main_job(lose=()):
     add(23_600, "chip/b1", "reset", cause="wdt")
     add(24_000, "board/b1", "boot", id="node", ver="0.1", cause=3, boots=2, epoch=1, queued=39, life="b2")
     add(23_500, "bench", "expect", id="bite", ok=True, what="the watchdog bites", within_ms=20000)
-    state(24_050, "down", "backoff", "resumed")
+    state(24_050, "down", "dialing", "path_up")
+    state(24_060, "dialing", "backoff", "wait")
     add(37_400, "bench", "end", id="outage.end", of="outage")
     state(38_000, "backoff", "dialing", "due")
     state(39_300, "dialing", "online", "connack")
@@ -57,13 +58,14 @@ def main_job(lose=()):
     state(50_200, "backoff", "dialing", "due")
     state(50_260, "dialing", "online", "connack")
     online = [(2300, 7400), (39_300, 44_300), (50_260, 60_000)]
-    i = 0
+    i, before = 0, 0
     for life, begin, end in (("a1", 450, 15_400), ("b2", 24_050, 57_000)):
         for n, t in enumerate(range(begin, end, 200), 1):
             i += 1
             add(t, "board/b1", "accept", life=life, n=n, i=i, ticks=t)
             up = next((max(t, since) for since, until in online if t < until), None)
             arrives = up + (12 if up == t else 40 + rng.randrange(160))
+            arrives = before = max(arrives, before + 1)  # in the order of handing over
             if "%s:%d" % (life, n) not in lose:
                 add(arrives, "broker", "recv", topic="holdfast/node/sensor/n", payload="%s:%d 21.5" % (life, n), qos=1, retain=False, dup=False, board="b1")
                 add(arrives + 15, "board/b1", "ack", i=i)

@@ -20,10 +20,12 @@ PING = 5
 PONG = 6
 SUBSCRIBE = 7
 BYE = 8
+SUBSCRIBED = 9
 
 # Flags of a MESSAGE: bits 0-1 the QoS.
 RETAIN = 4
 DUP = 8
+BARE = 16  # without envelope and number
 
 _HEAD = ">2sBBHI"
 _BODY = ">BIHIB"  # of a MESSAGE: flags, boot epoch, time (upper and lower part), length of the topic

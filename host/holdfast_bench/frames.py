@@ -5,12 +5,13 @@ from . import device_files
 _device = device_files.load("frames")
 
 MAGIC = _device.MAGIC
-ACK, BYE, HELLO, MESSAGE, PING, PONG, SUBSCRIBE, WELCOME = (
-    _device.ACK, _device.BYE, _device.HELLO, _device.MESSAGE, _device.PING, _device.PONG, _device.SUBSCRIBE, _device.WELCOME)
-DUP, RETAIN = _device.DUP, _device.RETAIN
+ACK, BYE, HELLO, MESSAGE, PING, PONG, SUBSCRIBE, SUBSCRIBED, WELCOME = (
+    _device.ACK, _device.BYE, _device.HELLO, _device.MESSAGE, _device.PING, _device.PONG, _device.SUBSCRIBE, _device.SUBSCRIBED, _device.WELCOME)
+BARE, DUP, RETAIN = _device.BARE, _device.DUP, _device.RETAIN
 OVERHEAD, LENGTH_MAX = _device.OVERHEAD, _device.LENGTH_MAX
 Decoder = _device.Decoder
 encode = _device.encode
+wrap = _device.wrap
 message = _device.message
 open_message = _device.open_message
 

@@ -45,6 +45,7 @@ class Link:
         self.salt = 0
         self._welcome = b""
         self._early = []                # what came behind HELLO, while the broker was asked
+        self._held = []                 # what the broker had for the node before that
         self._on_the_way = {}           # (epoch, number) or bare sequence → None: published, not acknowledged by the broker
         self._down = {}                 # our number → [frame, when sent, ack]
         self._next = 1
@@ -110,6 +111,9 @@ class Link:
             return self.close(None)
         self.up = True
         self.uplink.publish(self.prefix + "status", b"online", 1, True, lambda: None)
+        held, self._held = self._held, []
+        for message in held:
+            self.deliver(*message)
         early, self._early = self._early, []
         for kind, seq, payload in early:
             self._take(kind, seq, payload)
@@ -175,6 +179,9 @@ class Link:
 
     def deliver(self, topic, payload, qos, retain, ack, now_s):
         """A message of the broker for the node; ack() when it has it."""
+        if not self.up:
+            self._held.append((topic, payload, qos, retain, ack, now_s))    # behind the WELCOME
+            return
         if not topic.startswith(self.prefix) or len(topic) - len(self.prefix) > 255:
             return ack()
         seq, self._next = self._next, self._next + 1

@@ -9,10 +9,21 @@ from typing import Any, Callable
 from .errors import Cannot
 from .faults import catalogue
 
-_NOBODY = {
+# What a fault may need of a rig, and what to say when a board has nobody for it.
+ABILITIES = {
     "wifi": "nobody here can switch its access point: give the board file a [wifi] driver",
+    "ap": "its access point cannot be changed from here: run it on a twin or in the simulation",
+    "dns": "its name server is not ours: run it on a twin or in the simulation",
+    "network": "nothing stands between it and the broker that could keep packets back: let the board file start the broker here (driver \"mosquitto\" or \"builtin\")",
+    "air": "nothing here sees its single packets: run it on a twin, or as root with nftables and a broker that is started here",
     "power": "nobody here can switch its power: give the board file a [power] driver",
-    "network": "nothing stands between it and the broker that could swallow packets: run it on a twin",
+    "lines": "nobody here can reset it in this way: run it on a twin or in the simulation",
+    "memory": "its RTC memory cannot be reached from outside: run it on a twin or in the simulation",
+    "clock": "its clock cannot be reached from outside: run it on a twin or in the simulation",
+}
+_OURS = {
+    "broker": "the broker is not ours to stop (use --broker mosquitto or builtin)",
+    "hooks": "that happens inside the broker, and only the built-in one has hooks for it (use --broker builtin)",
 }
 
 
@@ -21,18 +32,28 @@ class Rig:
     boards: dict = field(default_factory=dict)  # name → boards.adapter.Board
     wifi: dict = field(default_factory=dict)  # name → away(), back(), is_away()
     power: dict = field(default_factory=dict)  # name → off(), on(), is_off()
-    network: dict = field(default_factory=dict)  # name → set_mode(mode), forget_flows(), evidence(what)
+    ap: dict = field(default_factory=dict)  # name → the access point from the inside, see drivers/twin.py
+    dns: dict = field(default_factory=dict)  # name → set_mode(mode), mode(), move_broker()
+    network: dict = field(default_factory=dict)  # name → set_mode(mode), forget_flows(), reset_flows(), evidence(what)
+    air: dict = field(default_factory=dict)  # name → add(rule, seed, …), remove(…), evidence(…)
+    lines: dict = field(default_factory=dict)  # name → reset(kind), resets()
+    memory: dict = field(default_factory=dict)  # name → writes(), tear(at), corrupt(bits)
+    clock: dict = field(default_factory=dict)  # name → set(seconds), set_back(seconds)
+    hooks: Any = None  # drivers/broker_hooks.py; None when the broker has none
     broker: Any = None  # stop(), kill(), start(), answers(), address; None when it is not ours to stop
     switch_on: Callable[[], None] = lambda: None  # begins the run: cold start of every board
 
     def check(self, plan):
         """Raises Cannot naming the first fault of the plan that this rig cannot make, and what is missing."""
         for action in plan["actions"]:
-            if action["do"] != "fault":
-                continue
-            for need in catalogue()[action["fault"]].needs:
-                if need == "broker" and self.broker is None:
-                    raise Cannot("fault %s cannot be made here: the broker is not ours to stop (use --broker mosquitto or builtin)" % action["fault"])
-                lacking = [b for b in action["boards"] if need in _NOBODY and b not in getattr(self, need)]
-                if lacking:
-                    raise Cannot("fault %s cannot be made for %s: %s" % (action["fault"], lacking[0], _NOBODY[need]))
+            if action["do"] == "fault":
+                self.check_fault(action["fault"], action["boards"])
+
+    def check_fault(self, name, boards):
+        """Raises Cannot when the fault cannot be made for these boards."""
+        for need in catalogue()[name].needs:
+            lacking = [b for b in boards if need in ABILITIES and b not in getattr(self, need)]
+            if need in _OURS and getattr(self, need) is None:
+                raise Cannot("fault %s cannot be made here: %s" % (name, _OURS[need]))
+            if lacking:
+                raise Cannot("fault %s cannot be made for %s: %s" % (name, lacking[0], ABILITIES[need]))

@@ -154,6 +154,10 @@ class BuiltinBroker:
     def __exit__(self, *exc):
         self.close()
 
+    def tell(self, on_event):
+        """From now on on_event(src, ev, **fields) is called with what happens."""
+        self.call(setattr, self.broker, "watcher", _Recorder(on_event))
+
     # -- hooks ---------------------------------------------------------------------------------------------------------
 
     def fault(self, hook, *args, **kwargs):

@@ -1,13 +1,17 @@
-"""The drivers `twin`: Wi-Fi, power and network of a virtual board, by way of the model that it lives in.
+"""The drivers of a twin: what its world can do to it, by way of the model that it lives in. One small class an ability (rig.py).
 
-May use: the twin's host and its world. Every call is carried out in the host's loop; each can say whether it took effect.
+May use: the twin's host and its world. Every call is carried out in the host's loop.
 """
 
-from ..world import air
+from ..world import air, power
+from ..world.dhcp import Lease
+from ..world.rng import Rng
+
+OTHER_KEY = "-changed"
 
 
 class TwinWifi:
-    """The access point of one board."""
+    """The access point of one board, as a switch."""
 
     def __init__(self, host, board):
         self._host, self._ap = host, board.options.ether.aps[0]
@@ -22,6 +26,111 @@ class TwinWifi:
         return not self._ap.up
 
 
+class TwinAp:
+    """The access point of one board, from the inside: key, channel, DHCP, stations."""
+
+    def __init__(self, host, board):
+        self._host, self._ap, self._silicon = host, board.options.ether.aps[0], board.silicon
+        self._key, self._stale = self._ap.key, None
+
+    def deauth(self):
+        def thrown_out():
+            self._joined = len(self._ap.ether.stations) if self._silicon.wifi.passes() else 0
+            self._ap.deauth()
+        self._host.call(thrown_out)
+
+    def thrown_out(self):
+        return "%d stations were thrown out" % self._joined if self._joined else None
+
+    def change_key(self):
+        def change():
+            self._ap.key = self._key + OTHER_KEY
+            self._ap.deauth()
+        self._host.call(change)
+
+    def restore_key(self):
+        self._host.call(setattr, self._ap, "key", self._key)
+
+    def has_other_key(self):
+        return self._ap.key != self._key
+
+    def move(self, channel):
+        def move():
+            was_up = self._ap.up
+            self._ap.off()
+            self._ap.channel = channel
+            if was_up:
+                self._ap.on()
+        self._host.call(move)
+
+    def channel(self):
+        return self._ap.channel
+
+    def silence_dhcp(self, on):
+        self._host.call(setattr, self._ap.dhcp, "silent", on)
+
+    def dhcp_is_silent(self):
+        return self._ap.dhcp.silent
+
+    def move_lease(self, ip):
+        def move():
+            dhcp, old = self._ap.dhcp, self._ap.dhcp.lease
+            dhcp.lease = Lease(ip, old.mask, old.gateway, old.dns, old.time_s)
+            self._silicon.air.remove(self._stale)
+            self._stale = self._silicon.air.add(StaleAddress(self._silicon.wifi, old.ip))
+        self._host.call(move)
+
+    def lease(self):
+        return self._ap.dhcp.lease.ip
+
+
+class StaleAddress(air.Rule):
+    """Frames from and to an address that is no longer the station's vanish."""
+
+    def __init__(self, wifi, ip):
+        super().__init__()
+        self._wifi, self._ip = wifi, ip
+
+    def on_frame(self, frame, now_ms):
+        return air.DROP if self._wifi.ip == self._ip else 0
+
+
+class TwinDns:
+    """The name server behind the access point of one board."""
+
+    def __init__(self, host, board, names):
+        self._host, self._server, self._names = host, board.dns, names
+
+    def set_mode(self, mode):
+        self._host.call(setattr, self._server, "mode", mode)
+
+    def mode(self):
+        return self._server.mode
+
+    def move_broker(self):
+        """The broker's name leads to another address from now on, where it is; at the old one nobody answers. The new address.
+        The boards of a run share their names: the first call moves, the others say where to."""
+        return self._host.call(self._names.move)
+
+
+class TwinNames:
+    """Where the brokers of a run are: host names and the addresses that the name server gives."""
+
+    def __init__(self, host, names):
+        self._host, self._broker_names = host, names
+        self._moved_to = None
+
+    def move(self):
+        network, name = self._host.network, self._broker_names[0]
+        if self._moved_to is None:
+            old = network.host(network.names[name][0])
+            del network.names[name]
+            self._moved_to = network.add(name, dict(old.routes)).ip
+            old.up = False
+            old.reset_all()
+        return self._moved_to
+
+
 class TwinPower:
     def __init__(self, board):
         self._board = board
@@ -32,43 +141,116 @@ class TwinPower:
 
 
 class TwinNetwork:
-    """What lies between one board and the broker's host."""
+    """What lies between one board and everything behind its access point."""
 
-    def __init__(self, host, board, broker_ip):
-        self._host, self._air, self._stack = host, board.silicon.air, board.silicon.stack
-        self._broker = host.call(host.network.host, broker_ip)
-        self._rule = None
-        self._lost_before = self._flows = 0
+    def __init__(self, host, board):
+        self._host, self._stack = host, board.silicon.stack
+        self.set_mode, self.forget_flows, self.evidence = board.network.set_mode, board.network.forget_flows, board.network.evidence
 
-    def set_mode(self, mode):
-        """`pass`, `blackhole` (frames vanish), `refuse` (RST to every SYN and to what stands)."""
-        self._host.call(self._set, mode)
+    def reset_flows(self):
+        """RST in both directions for every connection there is; how many."""
+        def reset():
+            flows = list(self._stack.flows)
+            for flow in flows:
+                if flow.other is not None:
+                    flow.other.reset(None)
+                flow.reset(None)
+            return len(flows)
+        return self._host.call(reset)
 
-    def forget_flows(self):
-        """The connections that stand now are dead without a sign, for good."""
-        self._host.call(self._forget)
 
-    def evidence(self, what):
-        """What shows that `what` has taken effect, or None."""
-        return self._host.call(self._evidence, what)
+class TwinAir:
+    """Rules for every frame of one board. A rule is named as in the catalogue of faults."""
 
-    def _set(self, mode):
-        self._air.remove(self._rule)
-        self._rule, self._lost_before = None, self._air.lost
-        self._broker.refusing = mode == "refuse"
-        if mode == "refuse":
-            self._broker.reset_all()
-        elif mode == "blackhole":
-            self._rule = self._air.add(air.Blackhole())
+    MAKE = {
+        "loss": lambda rng, p, correlation, direction: air.Loss(rng, p, correlation, direction),
+        "one_way": lambda rng, direction: air.Blackhole(direction),
+        "slow_link": lambda rng, delay_ms, jitter_ms: air.Delay(rng, delay_ms, jitter_ms),
+        "reorder": lambda rng, p, late_ms: air.Reorder(rng, p, late_ms),
+        "duplicates": lambda rng, p: air.Duplicate(rng, p),
+        "connect_timeout": lambda rng: air.Blackhole(kinds=(air.SYN,)),
+    }
 
-    def _forget(self):
-        self._flows = len(self._stack.flows)
-        self._air.add(air.Forgotten(self._stack.flows))
+    def __init__(self, host, board):
+        self._host, self._air = host, board.silicon.air
 
-    def _evidence(self, what):
-        if what == "refuse":
-            return "every connection is answered by RST" if self._broker.refusing else None
-        if what == "blackhole":
-            lost = self._air.lost - self._lost_before
-            return "%d frames lost" % lost if lost else None
-        return "%d standing connections are dead" % self._flows if self._flows else None
+    def add(self, name, seed, **settings):
+        rule = Counting(self.MAKE[name](Rng(seed), **settings), name)
+        return self._host.call(self._air.add, rule)
+
+    def remove(self, rule):
+        self._host.call(self._air.remove, rule)
+
+    def evidence(self, rule):
+        return rule.evidence()
+
+
+class Counting(air.Rule):
+    """A rule, and how many frames it has changed."""
+
+    WORDS = {"loss": "lost", "one_way": "swallowed", "slow_link": "delayed", "reorder": "made late", "duplicates": "doubled", "connect_timeout": "swallowed"}
+
+    def __init__(self, rule, name):
+        super().__init__(rule.direction, rule.kinds)
+        self._rule, self._name, self.reorders, self.hit = rule, name, rule.reorders, 0
+
+    def on_frame(self, frame, now_ms):
+        verdict = self._rule.on_frame(frame, now_ms)
+        self.hit += verdict != 0
+        return verdict
+
+    def evidence(self):
+        return "%d frames %s" % (self.hit, self.WORDS[self._name]) if self.hit else None
+
+
+class TwinMemory:
+    """RTC memory of one board. `tell(ev)` writes an event of the chip into the history."""
+
+    def __init__(self, host, board, tell):
+        self._host, self._board, self._tell = host, board, tell
+
+    def writes(self):
+        return self._board.silicon.rtc.writes
+
+    def tear(self, after_bytes):
+        self._board.tear_rtc_write(after_bytes)
+
+    def corrupt(self, bits):
+        """Flips [(byte, bit)] and resets the chip: a running program would put its own copy over them."""
+        def flip():
+            for byte, bit in bits:
+                self._board.silicon.rtc.data[byte] ^= 1 << bit
+            self._tell("corrupt")
+        self._host.call(flip)
+        self._board.panic()
+
+
+class TwinLines:
+    """The ways in which a board is reset."""
+
+    def __init__(self, host, board):
+        self._host, self._board = host, board
+
+    def resets(self):
+        return self._board.resets
+
+    def reset(self, kind):
+        self._host.call(self._board._reset, power.reset_kind(kind).kind, "reset by the bench")
+
+
+class TwinClock:
+    """The RTC clock of one board."""
+
+    def __init__(self, host, board):
+        self._host, self._clock = host, board.silicon.clock
+
+    def set(self, seconds):
+        self._host.call(self._clock.set, seconds, 0)
+
+    def set_back(self, seconds):
+        """How far it went back: never before 2000."""
+        def back():
+            now, us = self._clock.now()
+            self._clock.set(max(0, now - seconds), us)
+            return min(now, seconds)
+        return self._host.call(back)

@@ -6,16 +6,16 @@ from . import Fault, fault
 @fault("ap_gone")
 class ApGone(Fault):
     needs = ("wifi",)
+    how = {"sim": "the modelled access point says nothing more and forgets its stations", "twin": "as in sim",
+           "hil": "the board file's [wifi] driver: a command (switched socket, router), or you are asked to"}
 
     def begin(self):
-        for name in self.boards:
-            self.rig.wifi[name].away()
+        for wifi in self.each("wifi"):
+            wifi.away()
 
     def end(self):
-        for name in self.boards:
-            self.rig.wifi[name].back()
+        for wifi in self.each("wifi"):
+            wifi.back()
 
     def evidence(self):
-        if all(self.rig.wifi[name].is_away() for name in self.boards):
-            return "the access point does not answer"
-        return None
+        return "the access point does not answer" if all(wifi.is_away() for wifi in self.each("wifi")) else None

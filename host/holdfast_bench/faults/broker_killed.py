@@ -6,5 +6,8 @@ from .broker_stopped import BrokerStopped
 
 @fault("broker_killed")
 class BrokerKilled(BrokerStopped):
-    def begin(self):
-        self.rig.broker.kill()
+    how = {"sim": "the modelled broker forgets its sessions", "twin": "SIGKILL to the broker of the run, and a new process at the end",
+           "hil": "as on a twin, when the board file starts the broker here"}
+
+    def stop(self):
+        self.broker.kill()

@@ -1,17 +1,18 @@
 """What the network forgot: connections that stand are dead without a sign, new ones work. A router that lost its table."""
 
-from . import Fault, fault
+from . import Fault, all_of, fault
+from .refused import RELAY
 
 
 @fault("half_open")
 class HalfOpen(Fault):
     needs = ("network",)
     momentary = True
+    how = {"sim": "frames of the connections that stand vanish", "twin": "as in sim", "hil": RELAY + " swallows what standing connections carry"}
 
     def begin(self):
-        for name in self.boards:
-            self.rig.network[name].forget_flows()
+        for network in self.each("network"):
+            network.forget_flows()
 
     def evidence(self):
-        shown = [self.rig.network[name].evidence("forgotten") for name in self.boards]
-        return "; ".join(shown) if all(shown) else None
+        return all_of(network.evidence("forgotten") for network in self.each("network"))

@@ -7,16 +7,16 @@ from . import Fault, fault
 class PowerCut(Fault):
     needs = ("power",)
     resets = True
+    how = {"sim": "the chip ends where it is; RTC memory is noise", "twin": "its process is killed where it is; RTC memory is noise",
+           "hil": "the board file's [power] driver: a command, or EN held low through the USB bridge, which the chip takes for the same"}
 
     def begin(self):
-        for name in self.boards:
-            self.rig.power[name].off()
+        for power in self.each("power"):
+            power.off()
 
     def end(self):
-        for name in self.boards:
-            self.rig.power[name].on()
+        for power in self.each("power"):
+            power.on()
 
     def evidence(self):
-        if all(self.rig.power[name].is_off() for name in self.boards):
-            return "the supply is off"
-        return None
+        return "the supply is off" if all(power.is_off() for power in self.each("power")) else None

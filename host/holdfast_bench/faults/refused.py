@@ -1,21 +1,24 @@
 """The broker's port answers every connection with a reset, and those that stand are reset too."""
 
-from . import Fault, fault
+from . import Fault, all_of, fault
+
+RELAY = "the relay in front of the broker"
 
 
 @fault("refused")
 class Refused(Fault):
     needs = ("network",)
     mode = "refuse"
+    how = {"sim": "the modelled broker host answers RST", "twin": "RST on behalf of the broker's host",
+           "hil": RELAY + " closes its port and resets what stands"}
 
     def begin(self):
-        for name in self.boards:
-            self.rig.network[name].set_mode(self.mode)
+        for network in self.each("network"):
+            network.set_mode(self.mode)
 
     def end(self):
-        for name in self.boards:
-            self.rig.network[name].set_mode("pass")
+        for network in self.each("network"):
+            network.set_mode("pass")
 
     def evidence(self):
-        shown = [self.rig.network[name].evidence(self.mode) for name in self.boards]
-        return "; ".join(shown) if all(shown) else None
+        return all_of(network.evidence(self.mode) for network in self.each("network"))

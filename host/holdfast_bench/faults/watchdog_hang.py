@@ -10,6 +10,7 @@ class WatchdogHang(Fault):
     needs = ("console",)
     momentary = True
     resets = True
+    how = dict.fromkeys(("sim", "twin", "hil"), "the console command `hang`, which every build of the firmware has")
 
     class Args(Fault.Args):
         task: str = "sample"  # which task

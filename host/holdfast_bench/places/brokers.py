@@ -5,6 +5,8 @@ import socket
 from ..drivers.broker_builtin import BuiltinBroker
 from ..drivers.broker_mosquitto import Mosquitto, find_mosquitto
 from ..errors import BenchError
+from ..faults import catalogue
+from ..witness import Witness
 
 
 class OwnBroker:
@@ -12,6 +14,7 @@ class OwnBroker:
 
     def __init__(self, driver):
         self._driver = driver
+        self.builtin = driver if isinstance(driver, BuiltinBroker) else None  # with its hooks
         self.kind, self.stop, self.kill, self.close = driver.kind, driver.stop, driver.kill, driver.close
 
     @property
@@ -34,6 +37,60 @@ class OwnBroker:
             return True
         except OSError:
             return False
+
+
+class Brokers:
+    """All brokers of a run as one, or one of them: `pick(n)`, counted from 1; 0 are all."""
+
+    def __init__(self, brokers):
+        self._brokers = brokers
+
+    def pick(self, n):
+        return self if n == 0 else Brokers([self._brokers[n - 1]])
+
+    def __len__(self):
+        return len(self._brokers)
+
+    @property
+    def address(self):
+        return self._brokers[0].address
+
+    def stop(self):
+        for broker in self._brokers:
+            broker.stop()
+
+    def kill(self):
+        for broker in self._brokers:
+            broker.kill()
+
+    def start(self):
+        for broker in self._brokers:
+            broker.start()
+
+    def answers(self):
+        """Whether one of them listens right now."""
+        return any(broker.answers() for broker in self._brokers)
+
+
+def wanted_kind(plan, options):
+    """The kind the user chose; else the built-in one when a fault of the plan happens inside the broker; else None: the best there is."""
+    inside = any("hooks" in catalogue()[a["fault"]].needs for a in plan["actions"] if a["do"] == "fault")
+    return options.broker or ("builtin" if inside else None)
+
+
+def watch(broker, history, stack, user=None, password=None, board_of=lambda topic: None):
+    """Writes into the history what arrives at a broker: the built-in one tells itself, so that no fault inside it can hit the
+    witness too; others are subscribed to. Raises BenchError when the broker refuses."""
+    if broker.builtin:
+        def told(src, ev, **fields):
+            if ev == "recv":
+                board = board_of(fields["topic"])
+                history.add(src, ev, **({"board": board} if board else {}), **fields)
+        broker.builtin.tell(told)
+        return
+    witness = Witness(*broker.address, history, "#", user, password, board_of=board_of)
+    stack.callback(witness.stop)
+    witness.start()
 
 
 def start_broker(wanted, stack, host="127.0.0.1", port=0, users=None):

@@ -4,13 +4,14 @@ from ..boards import find
 from ..boards.ports import choose
 from ..boards.serial import SerialBoard
 from ..deploy import bundle
+from ..drivers.broker_hooks import BrokerHooks
 from ..drivers.command import Switch
 from ..drivers.power_rts import RtsPower
 from ..drivers.wifi_ask import AskWifi
 from ..errors import BenchError
 from ..rig import Rig
 from ..witness import Witness
-from .brokers import start_broker
+from .brokers import Brokers, start_broker, watch
 
 
 def rig_of(name):
@@ -32,12 +33,16 @@ def _rig(name, board, plan, history, options, stack):
     else:
         users = {login["user"]: login["password"]} if login.get("user") else None
         options.say("starting the broker")
-        rig.broker = start_broker(options.broker or board.broker.driver, stack, board.broker.listen, board.broker.port, users)
-        address = rig.broker.address
+        own_broker = start_broker(options.broker or board.broker.driver, stack, board.broker.listen, board.broker.port, users)
+        rig.broker, address = Brokers([own_broker]), own_broker.address
+        rig.hooks = BrokerHooks(own_broker.builtin) if own_broker.builtin else None
     options.say("watching the broker at %s:%d" % address)
-    witness = Witness(*address, history, "#", login.get("user"), login.get("password"), board_of=lambda topic: own)
-    stack.callback(witness.stop)
-    witness.start()
+    if rig.broker:
+        watch(own_broker, history, stack, login.get("user"), login.get("password"), lambda topic: own)
+    else:
+        witness = Witness(*address, history, "#", login.get("user"), login.get("password"), board_of=lambda topic: own)
+        stack.callback(witness.stop)
+        witness.start()
     serial = SerialBoard(own, port, history, board.baud)
     stack.callback(serial.close)
     serial.open()

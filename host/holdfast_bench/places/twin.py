@@ -8,13 +8,13 @@ from pathlib import Path
 from ..boards.serial import SerialBoard
 from ..choices import choices
 from ..deploy import bundle, deploy
-from ..drivers.twin import TwinNetwork, TwinPower, TwinWifi
+from ..drivers.broker_hooks import BrokerHooks
+from ..drivers.twin import TwinAir, TwinAp, TwinClock, TwinDns, TwinLines, TwinMemory, TwinNames, TwinNetwork, TwinPower, TwinWifi
 from ..rig import Rig
 from ..twin import TwinHost
 from ..twin.host import KEY, SSID
-from ..witness import Witness
 from . import flashcache
-from .brokers import start_broker
+from .brokers import Brokers, start_broker, wanted_kind, watch
 
 USER = "node"
 PORT = 1883  # as the boards see it; the real one is free to be any
@@ -33,11 +33,17 @@ def rig(plan, history, options, stack):
     image = flashcache.key(options.firmware, choices().twin)
     loaded = not options.fresh and all(flashcache.restore(image, _flash(folder, name)) for name in plan["boards"])
     password = secrets.token_hex(8)
-    broker = start_broker(options.broker, stack, users={USER: password})
-    options.say("broker: %s at %s:%d" % (broker.kind, *broker.address))
-    broker_ip = host.add_host("broker", {PORT: broker.address})
-    login = {"wifi": [{"ssid": SSID, "key": KEY}], "brokers": [{"host": broker_ip, "port": PORT, "user": USER, "password": password}]}
-    boards = {name: host.add_board(name, seed=plan["seed"] + index) for index, name in enumerate(plan["boards"])}
+    world = plan.get("world", {})
+    brokers = [start_broker(wanted_kind(plan, options), stack, users={USER: password}) for _ in range(world.get("brokers", 1))]
+    names = ["broker%s.test" % (n + 1 if n else "") for n in range(len(brokers))]
+    ips = []
+    for broker, name in zip(brokers, names):
+        options.say("broker: %s at %s:%d" % (broker.kind, *broker.address))
+        ips.append(host.add_host(name, {PORT: broker.address}))
+    login = {"wifi": [{"ssid": SSID, "key": KEY}],
+             "brokers": [{"host": at, "port": PORT, "user": USER, "password": password} for at in (names if world.get("named") else ips)]}
+    boards = {name: host.add_board(name, seed=plan["seed"] + index, ticks_start_ms=world.get("ticks_start_ms", 0))
+              for index, name in enumerate(plan["boards"])}
 
     def load(name):
         config = bundle.make_config(login, {"id": name, "verbose": True, **plan["config"]}, options.firmware and options.firmware / "config.example.json")
@@ -50,16 +56,19 @@ def rig(plan, history, options, stack):
         list(pool.map(load, boards))
     if not loaded:
         flashcache.keep(image, _flash(folder, plan["boards"][0]))
-    made = Rig(broker=broker)
+    made = Rig(broker=Brokers(brokers), hooks=BrokerHooks(brokers[0].builtin) if brokers[0].builtin else None)
+    known = TwinNames(host, names)
     for name, board in boards.items():
         made.boards[name] = serial = SerialBoard(name, board.port, history, rom_log=False)
         stack.callback(serial.close)
         serial.open()
-        made.wifi[name], made.power[name] = TwinWifi(host, board), TwinPower(board)
-        made.network[name] = TwinNetwork(host, board, broker_ip)
-    witness = Witness(*broker.address, history, "#", USER, password, board_of=_board_of(boards))
-    stack.callback(witness.stop)
-    witness.start()
+        made.wifi[name], made.ap[name], made.dns[name] = TwinWifi(host, board), TwinAp(host, board), TwinDns(host, board, known)
+        made.network[name], made.air[name] = TwinNetwork(host, board), TwinAir(host, board)
+        made.power[name], made.lines[name] = TwinPower(board), TwinLines(host, board)
+        made.memory[name] = TwinMemory(host, board, lambda ev, name=name: history.add("chip/" + name, ev))
+        made.clock[name] = TwinClock(host, board)
+    for broker in brokers:
+        watch(broker, history, stack, USER, password, _board_of(boards))
     made.switch_on = lambda: [board.power_on() for board in boards.values()]
     return made
 

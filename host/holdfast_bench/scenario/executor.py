@@ -4,6 +4,8 @@ May use: the plan's time line, faults, the rig's boards and drivers, the history
 begun is ended, also when the run is cut short.
 """
 
+import random
+
 from ..checks.ledger import fold
 from ..errors import BenchError
 from ..faults import catalogue
@@ -96,7 +98,7 @@ class Executor:
             raise _Stopped("`%s` could not be carried out: %s" % (action["id"], e)) from None
 
     def _do_fault(self, action):
-        fault = catalogue()[action["fault"]](self._rig, action["boards"], action["args"])
+        fault = catalogue()[action["fault"]](self._rig, action["boards"], action["args"], random.Random("%d:%s" % (self.plan["seed"], action["id"])))
         # Noted first: what follows from it comes later in the history than the fault itself.
         self._note("fault", id=action["id"], fault=action["fault"], boards=action["boards"])
         if not fault.momentary:

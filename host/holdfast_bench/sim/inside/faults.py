@@ -6,6 +6,7 @@ now. May use: the rig, world.air.
 
 from ...world import air
 from ...world.kernel import ChipReset
+from ...world.tcp_host import Host
 from .lives import OFF
 
 
@@ -214,15 +215,44 @@ class BrokerStopped(Fault):
     keep = True
 
     def begin(self):
-        for broker in self.rig.brokers:
+        which = self.args.get("which", 0)
+        self.brokers = self.rig.brokers if which == 0 else [self.rig.brokers[which - 1]]
+        for broker in self.brokers:
             broker.stop(self.keep)
 
     def end(self):
-        for broker in self.rig.brokers:
+        for broker in self.brokers:
             broker.start()
 
     def evidence(self):
-        return None if self.rig.brokers[0].running() else "nothing listens"
+        return None if self.brokers[0].running() else "nothing listens"
+
+
+class BrokerMoved(Fault):
+    """The first broker's name leads to another address from now on; at the old one nobody answers."""
+
+    def begin(self):
+        rig = self.rig
+        entry = rig.spec["brokers"][0]
+        old = rig.brokers[0]
+        old.stop()
+        old.host.up = False
+        self.ip = "10.73.0.%d" % (len(rig.hosts) + 20)
+        rig.hosts[self.ip] = old.host = Host(rig.kernel)
+        rig.dns.names[entry["name"].lower()] = (self.ip, entry.get("ttl_s", 60))
+        old.start()
+
+    def evidence(self):
+        return "the broker is at %s" % self.ip
+
+
+class ConnectTimeout(_AirFault):
+    """Standing connections are reset; SYNs vanish."""
+
+    def make(self):
+        for host in self.rig.broker_hosts():
+            host.reset_all()
+        return air.Blackhole(kinds=(air.SYN,))
 
 
 class BrokerKilled(BrokerStopped):
@@ -445,3 +475,4 @@ CATALOGUE = {
     "reorder": Reorder, "duplicates": Duplicates, "acks_late": AcksLate, "broker_kicks": BrokerKicks, "packet_cut": PacketCut,
     "takeover": Takeover, "deauth": Deauth, "ap_moved": ApMoved, "lease_changed": LeaseChanged,
 }
+CATALOGUE.update({"broker_moved": BrokerMoved, "connect_timeout": ConnectTimeout})

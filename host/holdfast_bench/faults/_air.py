@@ -1,0 +1,25 @@
+"""What all faults of the way between board and broker share: a rule for frames, shown by the frames it has hit."""
+
+from . import Fault, all_of
+
+MODEL = {"sim": "a rule for every frame of the modelled air, drawn from the seed", "twin": "as in sim: real sockets begin behind it"}
+
+
+class AirFault(Fault):
+    """`rule` is the name of a rule in world/air.py; `settings()` its arguments."""
+
+    needs = ("air",)
+    rule = ""
+
+    def settings(self):
+        return self.args.model_dump()
+
+    def begin(self):
+        self.hit = [air.add(self.rule, self.rng.getrandbits(31), **self.settings()) for air in self.each("air")]
+
+    def end(self):
+        for air, rule in zip(self.each("air"), self.hit):
+            air.remove(rule)
+
+    def evidence(self):
+        return all_of(air.evidence(rule) for air, rule in zip(self.each("air"), self.hit))

@@ -1,0 +1,16 @@
+"""The broker has another address from now on: the name server knows it, the old address does not answer."""
+
+from . import Fault, all_of, fault
+
+
+@fault("broker_moved")
+class BrokerMoved(Fault):
+    needs = ("dns",)
+    momentary = True
+    how = {"sim": "the modelled name server gives the broker's name another address; the old host is silent", "twin": "as in sim"}
+
+    def begin(self):
+        self.moved = [dns.move_broker() for dns in self.each("dns")]
+
+    def evidence(self):
+        return all_of("the broker is at %s" % ip for ip in self.moved)

@@ -474,5 +474,5 @@ CATALOGUE = {
     "clock_set_back": ClockSetBack, "clock_set": ClockSet, "watchdog_hang": WatchdogHang, "uart_noise": UartNoise,
     "reorder": Reorder, "duplicates": Duplicates, "acks_late": AcksLate, "broker_kicks": BrokerKicks, "packet_cut": PacketCut,
     "takeover": Takeover, "deauth": Deauth, "ap_moved": ApMoved, "lease_changed": LeaseChanged,
+    "broker_moved": BrokerMoved, "connect_timeout": ConnectTimeout,
 }
-CATALOGUE.update({"broker_moved": BrokerMoved, "connect_timeout": ConnectTimeout})

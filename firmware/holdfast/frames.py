@@ -71,7 +71,8 @@ def open_message(body):
 
 
 # The envelope "frame": what a message carries as its MQTT payload (as envelope.wrap; t is text, "null" when unknown). Bytes.
-def wrap(seq, epoch, t, payload):
+# The schema is not told: a receiver takes the newest of the topic.
+def wrap(seq, epoch, t, payload, schema=0):
     return encode(MESSAGE, seq, message(0, epoch, 0 if t == "null" else int(t), b"", payload))
 
 

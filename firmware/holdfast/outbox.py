@@ -1,12 +1,17 @@
 # outbox.py - accepts messages into the ring, says which one to send next, takes acknowledgements, gives up by policy.
-# May import: nothing of ours; ring, topics and clock are handed in.   Time: stamps come from the clock.
-# Blocks: never (one RTC write per message).
+# May import: nothing of ours; ring, topics and clock are handed in, spool and resend are added where there is need.
+# Time: stamps come from the clock.   Blocks: never (one RTC write per message).
 #
-# Order: urgent messages first, else as accepted. A message leaves the log when it is acknowledged (QoS 0: written), in any
-# order; its space is free again when all before it have left too.
+# Order: urgent messages first, else as accepted: what lies in flash, then the ring; what was asked for again comes last. A
+# message leaves the log when it is acknowledged (QoS 0: written), in any order; its space is free again when all before it
+# have left too.
+#
+# A *side* is another source of messages (spool, resend), with packet ids of its own:
+#     load(box) -> True when it has one to send: the fields that load() here names are set
+#     take(pid), ack(pid), received(pid), give_up(pid, why) of the message with that packet id;   rewind(): the connection is new
 from micropython import const
 
-_PIDS = const(65000)  # message `seq` always has packet id seq % _PIDS + 1; the ids above are the session's own
+_PIDS = const(40000)  # message `seq` always has packet id seq % _PIDS + 1; those up to 65000 are the sides', above the session's
 _INLINE = const(63)  # topics.py
 _QOS = const(3)
 _URGENT = const(8)
@@ -23,22 +28,23 @@ class Outbox:
     # window: messages on their way at one time.
     # on_drop(first number, how many, why): called for every message given up; number 0: it never got one.
     def __init__(self, ring, topics, clock, policies, window, on_drop):
-        self._ring = ring
+        self.ring = ring
         self.block = block = ring.block
-        self._topics = topics
+        self.topics = topics
         self.clock = clock
-        self._policies = policies
-        self._on_drop = on_drop
-        self.waiting = 0  # messages not yet acknowledged
+        self.policies = policies
+        self.on_drop = on_drop
+        self.spool = self.resend = None
+        self.waiting = 0  # messages in the ring not yet acknowledged
         self.accepted = self.acked = self.dropped = 0  # since start
         self.dirty = False  # something was acknowledged that the block in RTC memory does not know of
         self._holes = 0  # records behind the head that are done
         self._urgent = []  # (offset, number, stamp before) of urgent messages not yet acknowledged
-        self.seqs = []  # numbers of the messages on their way, oldest first
-        self._spots = []  # likewise: (end of the record, stamp)
+        self.seqs = []  # numbers of the messages on their way, oldest first; minus the packet id for those of a side
+        self._spots = []  # likewise: (end of the record, stamp), or the side
         self._again = []  # sent before, on an earlier connection
         for first, n in ring.recover(self._seen):
-            self._lost(first, n, "unreadable")
+            self.lost(first, n, "unreadable")
         clock.floor(ring.last_t)
         self._pass_done()
         # These may have been on their way when the last life ended.
@@ -46,33 +52,33 @@ class Outbox:
         self.rewind()
 
     def _seen(self, seq):
-        ring = self._ring
+        ring = self.ring
         if ring.done():
             self._holes += 1
             return
         self.waiting += 1
-        self._topics.look_up(ring.slot, ring.buf, ring.start)
-        if self._topics.flags & _URGENT:
+        self.topics.look_up(ring.slot, ring.buf, ring.start)
+        if self.topics.flags & _URGENT:
             self._hurry(ring.at, seq, ring.before)
 
     def _hurry(self, at, seq, last):
         if len(self._urgent) < _URGENT_MAX:
             self._urgent.append((at, seq, last))
 
-    def _lost(self, first, n, why):
+    def lost(self, first, n, why):
         self.dropped += n
-        self._on_drop(first, n, why)
+        self.on_drop(first, n, why)
 
     # Takes a message over. When it returns a number, the message is in memory that survives a reset; 0: there was no
     # room and the class drops the newest. Raises Full for a class that wants it so, ValueError when the memory could never
     # hold it. Node checks the other arguments.
-    def put(self, topic, payload, flags, ttl_s):
-        topics = self._topics
-        ring = self._ring
+    def put(self, topic, payload, flags, ttl_s, schema=0):
+        topics = self.topics
+        ring = self.ring
         block = self.block
-        slot = topics.slot(topic, flags, ttl_s, len(payload))
+        slot = topics.slot(topic, flags, ttl_s, len(payload), schema)
         if slot == _INLINE:
-            payload = topics.prefix(topic, flags, ttl_s) + payload
+            payload = topics.prefix(topic, flags, ttl_s, schema) + payload
         if len(payload) > ring.longest:
             raise ValueError("message of %d bytes: RTC memory has room for %d" % (len(payload), ring.longest))
         last = ring.last_t
@@ -82,9 +88,9 @@ class Outbox:
             seq = ring.append(slot, payload, t)
             if seq:
                 break
-            policy = self._policies[flags >> 4]
+            policy = self.policies[flags >> 4]
             if not self._make_room(policy):
-                self._lost(0, 1, "overflow")
+                self.lost(0, 1, "overflow")
                 if policy == "raise":
                     raise Full(topic)
                 return 0
@@ -101,89 +107,126 @@ class Outbox:
     # Frees space: what is done already, else the oldest message. False when policies forbid that.
     def _make_room(self, policy):
         block = self.block
-        ring = self._ring
+        ring = self.ring
         if block.safe_seq == block.head_seq:
             seq = block.head_seq
             if policy != "drop_oldest" or not ring.seek(block.head, seq, block.head_t):
                 return False
-            self._topics.look_up(ring.slot, ring.buf, ring.start)
-            if self._policies[self._topics.flags >> 4] != "drop_oldest":
+            self.topics.look_up(ring.slot, ring.buf, ring.start)
+            if self.policies[self.topics.flags >> 4] != "drop_oldest":
                 return False
             self._done(seq, ring.end, ring.t)
-            self._lost(seq, 1, "overflow")
+            self.lost(seq, 1, "overflow")
         block.commit()
         return True
 
     # Begins again with the oldest message: the connection is new. What was on its way is not acknowledged.
     def rewind(self):
         for seq in self.seqs:
-            if seq not in self._again:
+            if seq > 0 and seq not in self._again:
                 self._again.append(seq)
         self.seqs = []
         self._spots = []
         self._unwritten = []  # those with QoS 0
         self._released = []  # those with QoS 2 for which PUBREC came
+        for side in (self.spool, self.resend):
+            if side:
+                side.rewind()
         self._to_head()
 
     def _to_head(self):
         block = self.block
         self._next = (block.head, block.head_seq, block.head_t)  # where load() goes on
 
-    # True when there is a message to send: seq, pid, topic, flags, t, payload, dup and released then describe it. payload
-    # is valid until the next put(). Messages that have become too old are dropped on the way.
+    # True when there is a message to send: seq, epoch, pid, topic, flags, payload, dup, released and schema then describe it.
+    # payload is valid until the next put(). Messages that have become too old are dropped on the way.
     def load(self):
-        ring = self._ring
-        topics = self._topics
         if self.clock.check():
             self.dirty = True
-        while True:
-            self._ahead = None
+        self._ahead = self._side = None
+        while self._urgent:
             for ahead in self._urgent:
                 if ahead[1] not in self.seqs:
-                    self._ahead = ahead
                     break
-            at, seq, last = self._ahead or self._next
-            found = ring.seek(at, seq, last)
-            if self._ahead:
-                if found != seq:
-                    self._urgent.remove(self._ahead)
-                    continue
-            elif not found:
-                return False
-            elif ring.done() or found in self.seqs:
-                self._next = (ring.end + 4, found + 1, ring.t)
-                continue
-            self.seq = found
-            self.t = ring.t
-            self._end = ring.end
-            start = topics.look_up(ring.slot, ring.buf, ring.start)
-            self.released = ring.released()
-            if topics.ttl_s and ring.t >= 0 and not self.released and self.clock.stamp() - ring.t > topics.ttl_s * 10:
-                self.give_up("expired")
-                continue
-            self.pid = found % _PIDS + 1
-            self.topic = topics.topic
-            self.flags = topics.flags
-            self.payload = ring.buf[start : ring.end]
-            self.dup = found in self._again or found <= self._sent_top
+            else:
+                break
+            self._ahead = ahead
+            found = self.ring.seek(*ahead)
+            if found != ahead[1]:
+                self._urgent.remove(ahead)
+            elif self._fill(found):
+                return True
+        self._ahead = None
+        if self.spool and self.spool.load(self):
+            self._side = self.spool
             return True
+        ring = self.ring
+        while True:
+            found = ring.seek(*self._next)
+            if not found:
+                break
+            if ring.done() or found in self.seqs:
+                self._next = (ring.end + 4, found + 1, ring.t)
+            elif self._fill(found):
+                return True
+        if self.resend and self.resend.load(self):
+            self._side = self.resend
+            return True
+        return False
+
+    # The record that seek() found is what load() says, unless it is too old.
+    def _fill(self, seq):
+        ring = self.ring
+        self.seq = seq
+        self._end = ring.end
+        self.t = ring.t
+        self.released = ring.released()
+        self.describe(ring)
+        if self.topics.ttl_s and not self.released and ring.t >= 0 and self.clock.stamp() - ring.t > self.topics.ttl_s * 10:
+            self.give_up("expired")
+            return False
+        self.epoch = self.block.epoch
+        self.pid = seq % _PIDS + 1
+        self.dup = seq in self._again or seq <= self._sent_top
+        return True
+
+    # Sets topic, flags, schema and payload from the record that `ring` has found.
+    def describe(self, ring):
+        topics = self.topics
+        start = topics.look_up(ring.slot, ring.buf, ring.start)
+        self.topic = topics.topic
+        self.flags = topics.flags
+        self.schema = topics.schema
+        self.payload = ring.buf[start : ring.end]
+
+    # When the message that load() found was handed over: epoch time in ms as JSON text, or "null".
+    def time(self):
+        return self._side.time() if self._side else self.clock.text(self.t)
 
     # The message that load() found has been encoded: it is on its way.
     def take(self):
-        seq = self.seq
+        side = self._side
+        if side:
+            seq = -self.pid
+            self._spots.append(side)
+            side.take(self.pid)
+        else:
+            seq = self.seq
+            self._spots.append((self._end, self.t))
+            if not self._ahead:
+                self._next = (self._end + 4, seq + 1, self.t)
         self.seqs.append(seq)
-        self._spots.append((self._end, self.t))
         if not self.flags & _QOS:
             self._unwritten.append(seq)
         if self.released:
             self._released.append(seq)
-        if not self._ahead:
-            self._next = (self._end + 4, seq + 1, self.t)
 
     # The message that load() found can never be sent.
     def give_up(self, why):
+        if self._side:
+            return self._side.give_up(self.pid, why)
         self._done(self.seq, self._end, self.t)
-        self._lost(self.seq, 1, why)
+        self.lost(self.seq, 1, why)
 
     # Everything taken so far has been written to the transport: QoS 0 is done with that.
     def written(self):
@@ -193,44 +236,55 @@ class Outbox:
     # The message on its way with this packet id, 0 when there is none: a stray acknowledgement.
     def _by_pid(self, pid):
         for seq in self.seqs:
-            if seq % _PIDS + 1 == pid:
+            if (seq % _PIDS + 1 if seq > 0 else -seq) == pid:
                 return seq
         return 0
 
     # The broker has acknowledged packet id `pid` (PUBACK, PUBCOMP). Returns the message's number, 0 for a stray one.
     def ack(self, pid):
         seq = self._by_pid(pid)
-        if seq:
-            self._finish(seq)
-        return seq
+        return self._finish(seq) if seq else 0
 
     # QoS 2: PUBREC came. Once this returns the message is never sent again, whatever happens: PUBREL may go.
     def received(self, pid):
         seq = self._by_pid(pid)
         if seq and seq not in self._released:
             self._released.append(seq)
-            self._ring.mark_released(self._spots[self.seqs.index(seq)][0])
+            spot = self._spots[self.seqs.index(seq)]
+            if seq > 0:
+                self.ring.mark_released(spot[0])
+            else:
+                spot.received(pid)
             self.block.commit()
 
     def _finish(self, seq):
-        self._done(seq, *self._spots[self.seqs.index(seq)])
         self.acked += 1
+        spot = self._spots[self.seqs.index(seq)]
+        if seq > 0:
+            self._done(seq, *spot)
+            return seq
+        self._forget(seq)
+        self.dirty = True
+        return spot.ack(-seq)
 
-    # The record needs no more sending, for whatever reason; commit() makes that survive a reset.
-    def _done(self, seq, end, t):
-        block = self.block
+    def _forget(self, seq):
         if seq in self.seqs:
             self._spots.pop(self.seqs.index(seq))
         for marks in (self.seqs, self._again, self._released):
             if seq in marks:
                 marks.remove(seq)
+
+    # The record needs no more sending, for whatever reason; commit() makes that survive a reset.
+    def _done(self, seq, end, t):
+        block = self.block
+        self._forget(seq)
         for ahead in self._urgent:
             if ahead[1] == seq:
                 self._urgent.remove(ahead)
                 break
         self.waiting -= 1
         self.dirty = True
-        self._ring.mark_done(end)
+        self.ring.mark_done(end)
         if seq == block.head_seq:
             block.head = end + 4
             block.head_seq = seq + 1
@@ -245,7 +299,7 @@ class Outbox:
     # Moves the head past records that are done, and past damage.
     def _pass_done(self):
         block = self.block
-        ring = self._ring
+        ring = self.ring
         while block.head_seq < block.next_seq:
             found = ring.seek(block.head, block.head_seq, block.head_t)
             if not found:

@@ -27,6 +27,7 @@ _QOS = const(3)  # message flags, see topics.py
 _RETAIN = const(4)
 _PID_STATUS = const(65001)  # the session's own packet ids lie above those of messages
 _PID_SUBSCRIBE = const(65002)
+_PID_NOTE = const(65003)  # and up, 500 in turn
 _OVERHEAD = const(9)  # bytes of a PUBLISH besides topic and payload, at most
 _PROBES = const(3)
 _LONGEST = const(65536)  # bytes of a packet that is put up with; more than in_bytes of it is skipped
@@ -56,6 +57,9 @@ class Session(MQTTClient):
         self._owner = owner
         self._wrap = _envelope(cfg["envelope"])
         self.out = self.sock = Out(cfg["out_bytes"])
+        self.retained = []  # (topic below the prefix, payload) to be told to every broker, ahead of all messages
+        self._notes = []  # what is to be told on this connection: (topic, payload, flags)
+        self._noted = 0
         self._received = None
         self.up = self.late = False
 
@@ -86,15 +90,27 @@ class Session(MQTTClient):
         for s in texts:
             out.string(s)
         self._status("online")
+        self._notes = [(topic, payload, _RETAIN | 1) for topic, payload in self.retained]
         self.pump(now)
 
     def _status(self, text):
         self._publish(self.lw_topic.encode(), text.encode(), _RETAIN | 1, _PID_STATUS, 0)
 
+    # Tells the receivers something that is no message: bare, without a number, once, and only while connected.
+    def note(self, topic, payload, flags=1):
+        if self.up:
+            self._notes.append((topic, payload, flags))
+
     # Puts as many messages into `out` as window and room allow.
     def pump(self, now):
         if self._held:
             return
+        while self._notes:
+            topic, payload, flags = self._notes[0]
+            if not self._publish((self._prefix + topic).encode(), payload, flags, _PID_NOTE + self._noted % 500, 0) and self.out.end:
+                return
+            self._noted += 1
+            self._notes.pop(0)
         box = self._outbox
         window = self._cfg["window"]
         while len(box.seqs) < window and box.load():
@@ -105,7 +121,7 @@ class Session(MQTTClient):
             else:
                 payload = box.payload
                 if self._wrap:
-                    payload = self._wrap(box.seq, box.block.epoch, box.clock.text(box.t), payload)
+                    payload = self._wrap(box.seq, box.epoch, box.time(), payload, box.schema)
                 if not self._publish((self._prefix + box.topic).encode(), payload, box.flags, box.pid, box.dup):
                     if self.out.end:
                         return

@@ -279,6 +279,11 @@ class Supervisor:
     def message(self, topic, payload):
         self._node.deliver(topic, payload)
 
+    # Something bare to be told to the receivers, once, if they are there.
+    def tell(self, topic, payload, flags=1):
+        self.session.note(topic, payload, flags)
+        self.bell.ring()
+
     # A pattern was added while running.
     def want(self, pattern, qos):
         self._subscribed = -1

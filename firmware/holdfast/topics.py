@@ -2,24 +2,32 @@
 # May import: nothing of ours; the block, and load and save for the flash, are handed in.
 # Time: none.   Blocks: for one NVS write at a new topic.
 #
-# A slot stands for topic, flags, time to live and, where it is fixed, payload size: all that need not be in every record.
+# A slot stands for topic, flags, time to live, schema and, where it is fixed, payload size: what need not be in every record.
 # The table only grows, so a reset between saving it and using it hurts nothing. When it is full, records carry it all.
-# Flags: bits 0-1 QoS, 4 retain, 8 urgent, 16 and up the number of the class.
+# Flags: bits 0-1 QoS, 4 retain, 8 urgent, 16 and up the number of the class. Schema: how the payload is packed (typed.py), 0: it
+# is not.
 from binascii import crc32
 from micropython import const
 from struct import pack, unpack_from
 
-_ENTRY = ">BBIB"  # flags, size, ttl_s, length of the topic that follows
-_ENTRY_SIZE = const(7)
+_ENTRY = ">BBIBB"  # flags, size, ttl_s, schema, length of the topic that follows
+_ENTRY_SIZE = const(8)
 _BLOB_MAX = const(1900)  # bytes; half a page of NVS
-_INLINE = const(63)  # slot of records whose payload begins with flags, ttl_s, length and topic
-_INLINE_HEAD = ">BIB"
-_INLINE_SIZE = const(6)
+_INLINE = const(63)  # slot of records whose payload begins with flags, ttl_s, schema, length and topic
+_INLINE_HEAD = ">BIBB"
+_INLINE_SIZE = const(7)
 _VARIES = const(255)
 _UNKNOWN = const(254)
 _GENEROUS = const(32)  # slots from here on are for one topic each
 _RESUME = const(27)  # in the resume record: entries of the table that the records refer to, low byte of its CRC
 _RESUME_FORM = "BB"
+
+
+def _name(topic):
+    name = topic.encode()
+    if len(name) > 250:
+        raise ValueError("topic %r: more than 250 bytes" % topic)
+    return name
 
 
 class Topics:
@@ -41,51 +49,55 @@ class Topics:
         self._names = [None]
         self._flags = [0]
         self._ttls = [0]
+        self._schemas = [0]
         self._last = {}  # topic -> the slot used last for it
         at = 0
         good = not entries
-        while at + _ENTRY_SIZE <= len(blob) and at + _ENTRY_SIZE + blob[at + 6] <= len(blob):
-            flags, size, ttl_s, n = unpack_from(_ENTRY, blob, at)
+        while at + _ENTRY_SIZE <= len(blob) and at + _ENTRY_SIZE + blob[at + 7] <= len(blob):
+            flags, size, ttl_s, schema, n = unpack_from(_ENTRY, blob, at)
             at += _ENTRY_SIZE + n
-            self._enter(str(blob[at - n : at], "utf-8"), flags, size, ttl_s)
+            self._enter(str(blob[at - n : at], "utf-8"), flags, size, ttl_s, schema)
             if len(self._names) - 1 == entries:
                 good = crc32(blob[:at]) & 255 == check
         self._blob = blob[:at]
         return good
 
-    def _enter(self, topic, flags, size, ttl_s):
+    def _enter(self, topic, flags, size, ttl_s, schema):
         self.sizes[len(self._names)] = size
         self._names.append(topic)
         self._flags.append(flags)
         self._ttls.append(ttl_s)
+        self._schemas.append(schema)
 
     # The slot for these attributes and a payload of n bytes, made where there is none yet: 63 when the table is full or
     # cannot be saved; prefix() then goes before the payload.
-    def slot(self, topic, flags, ttl_s, n):
+    def slot(self, topic, flags, ttl_s, n, schema):
         slot = self._last.get(topic, 0)
-        if slot and self._fits(slot, topic, flags, ttl_s, n):
+        if slot and self._fits(slot, topic, flags, ttl_s, n, schema):
             return slot
         # Most topics always have payloads of one size: the first slot of one takes that for granted and saves the length in
         # every record. A second one is made when another size comes.
         size = n if n < _UNKNOWN and len(self._names) < _GENEROUS else _VARIES
         for slot in range(1, len(self._names)):
-            if self._fits(slot, topic, flags, ttl_s, n):
+            if self._fits(slot, topic, flags, ttl_s, n, schema):
                 break
             if self._names[slot] == topic:
                 size = _VARIES
         else:
-            slot = self.add(topic, flags, ttl_s, size)
+            slot = self._add(topic, flags, ttl_s, size, schema)
         self._last[topic] = slot
         return slot
 
-    def _fits(self, slot, topic, flags, ttl_s, n):
+    def _fits(self, slot, topic, flags, ttl_s, n, schema):
+        if slot == _INLINE or self._flags[slot] != flags or self._ttls[slot] != ttl_s or self._schemas[slot] != schema:
+            return False
         size = self.sizes[slot]
-        return slot != _INLINE and self._flags[slot] == flags and self._ttls[slot] == ttl_s and (size == n or size == _VARIES) and self._names[slot] == topic
+        return (size == n or size == _VARIES) and self._names[slot] == topic
 
     # Makes a slot. size: of every payload to come, 255 when it varies, at most 253.
-    def add(self, topic, flags, ttl_s, size):
-        name = topic.encode()
-        blob = self._blob + pack(_ENTRY, flags, size, ttl_s, len(name)) + name
+    def _add(self, topic, flags, ttl_s, size, schema):
+        name = _name(topic)
+        blob = self._blob + pack(_ENTRY, flags, size, ttl_s, schema, len(name)) + name
         if len(self._names) == _INLINE or len(blob) > _BLOB_MAX:
             return _INLINE
         try:
@@ -93,25 +105,26 @@ class Topics:
         except OSError:
             return _INLINE
         self._blob = blob
-        self._enter(topic, flags, size, ttl_s)
+        self._enter(topic, flags, size, ttl_s, schema)
         n = len(self._names) - 1
         self._block.poke(_RESUME, _RESUME_FORM, n, crc32(blob) & 255)
         return n
 
     # What goes before the payload of a record in slot 63.
-    def prefix(self, topic, flags, ttl_s):
-        name = topic.encode()
-        return pack(_INLINE_HEAD, flags, ttl_s, len(name)) + name
+    def prefix(self, topic, flags, ttl_s, schema):
+        name = _name(topic)
+        return pack(_INLINE_HEAD, flags, ttl_s, schema, len(name)) + name
 
-    # Finds topic, flags and ttl_s of the record in `slot` whose payload lies in buf from start on. Returns where what the
+    # Finds topic, flags, ttl_s and schema of the record in `slot` whose payload lies in buf from start on. Returns where what the
     # application gave begins.
     def look_up(self, slot, buf, start):
         if slot == _INLINE:
-            self.flags, self.ttl_s, n = unpack_from(_INLINE_HEAD, buf, start)
+            self.flags, self.ttl_s, self.schema, n = unpack_from(_INLINE_HEAD, buf, start)
             start += _INLINE_SIZE + n
             self.topic = str(buf[start - n : start], "utf-8")
         else:
             self.flags = self._flags[slot]
             self.ttl_s = self._ttls[slot]
+            self.schema = self._schemas[slot]
             self.topic = self._names[slot]
         return start

@@ -28,6 +28,7 @@ class Opened(NamedTuple):
     payload: bytes
     trace: str | None    # given by the sender; None: made of device, epoch and number
     odd_clock: bool      # a time was told that cannot be
+    schema: int | None = None  # the payload is packed; schema.py tells how
 
 
 def open_envelope(raw):
@@ -67,7 +68,8 @@ def _open_json(raw):
     if trace is not None and not (isinstance(trace, str) and 0 < len(trace) <= TRACE_MAX and trace.isprintable()):
         trace = None
     time_ms, odd = plausible(given.get("t"))
-    return Opened(JSON, epoch, seq, time_ms, payload, trace, odd)
+    schema = given.get("s")
+    return Opened(JSON, epoch, seq, time_ms, payload, trace, odd, schema if type(schema) is int and 1 <= schema <= 255 else None)
 
 
 def _open_frame(raw):

@@ -16,9 +16,9 @@ T = 1_700_000_000_000
 @given(st.integers(1, 0xFFFFFFFF), st.integers(0, 0xFFFFFFFF), st.sampled_from(["null", str(T)]), st.binary(max_size=200))
 def test_what_the_firmware_wraps_is_opened_again(seq, epoch, t, payload):  # R20, R33
     opened = open_envelope(load("envelope").wrap(seq, epoch, t, payload))
-    assert opened == (JSON, epoch, seq, None if t == "null" else T, payload, None, False)
+    assert opened[:7] == (JSON, epoch, seq, None if t == "null" else T, payload, None, False)
     opened = open_envelope(load("frames").wrap(seq, epoch, t, payload))
-    assert opened == (FRAME, epoch, seq, None if t == "null" else T, payload, None, False)
+    assert opened[:7] == (FRAME, epoch, seq, None if t == "null" else T, payload, None, False)
 
 
 @given(st.binary(max_size=300))
@@ -61,7 +61,7 @@ def test_a_damaged_frame_is_refused():
 
 def test_an_object_without_number_is_what_the_application_said():
     raw = b'{"temperature": 21.5}'
-    assert open_envelope(raw) == (BARE, None, None, None, raw, None, False)
+    assert open_envelope(raw)[:7] == (BARE, None, None, None, raw, None, False)
 
 
 @pytest.mark.parametrize("t", [0, 3600_000, -5, 1e300, "now", 946684800000, 10**15])

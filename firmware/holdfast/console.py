@@ -16,6 +16,9 @@ _COMMAND_MAX = const(200)  # the port's input ring holds 260
 _FIFO = const(120)  # bytes the UART takes without making the writer wait (it has 128)
 _BYTES_PER_MS = const(11)  # 115200 baud
 _QUEUE_MAX = const(1500)  # bytes of events waiting; newer ones are counted and left out
+_VERBOSE_MAX = const(1000)  # what comes with every message sent leaves room for the rest
+_VERBOSE = ("sent", "ack")
+_DROPS_MAX = const(120)  # 40 ranges of dropped messages waiting; further ones widen the last
 
 
 class Console:
@@ -23,24 +26,46 @@ class Console:
         self._node = node
         self._bell = Bell()
         self._queue = []
+        self._drops = []  # first number, how many, why, first number, …: flat, as small as can be
         self._queued = self._missed = 0
         self._full = 0  # bytes in the FIFO when it was last looked at
         self._at = ticks_ms()
 
     # Prints one event: a dict with "ev".
     def emit(self, event):
+        name = event["ev"]
+        if name == "drop" and (self._drops or self._queued > _VERBOSE_MAX):
+            return self._later(event)
+        self._print(event)
+
+    def _print(self, event):
         event["t"] = ticks_ms()
         text = "\x1e" + dumps(event) + "\n"
         n = len(text)
         if not self._queue and n <= self._room():
             self._full += n
             sys.stdout.write(text)
-        elif self._queued + n <= _QUEUE_MAX:
+        elif self._queued + n <= (_VERBOSE_MAX if event["ev"] in _VERBOSE else _QUEUE_MAX):
             self._queue.append(text)
             self._queued += n
             self._bell.ring()
         else:
             self._missed += 1
+
+    # A drop is never left out: in a crowd they are told together, as ranges.
+    def _later(self, event):
+        drops = self._drops
+        first, n, why = event["i"], event["n"], event["why"]
+        if drops:
+            last = drops[-3]
+            if len(drops) == _DROPS_MAX or why == drops[-1] and (first == last + drops[-2] or not first and not last):
+                drops[-2] += n
+                return
+        drops.extend((first, n, why))
+
+    def _next_drop(self):
+        pop = self._drops.pop
+        return {"ev": "drop", "i": pop(0), "n": pop(0), "why": pop(0)}
 
     # Bytes the FIFO takes now; a record longer than the FIFO goes when that is empty.
     def _room(self):
@@ -52,7 +77,10 @@ class Console:
     # Empties the queue at the pace of the UART.
     async def write(self):
         while True:
-            while self._queue:
+            while self._queue or self._drops:
+                if not self._queue:
+                    self._print(self._next_drop())
+                    continue
                 text = self._queue[0]
                 n = min(len(text), _FIFO)
                 if n > self._room():
@@ -71,6 +99,16 @@ class Console:
                 self.emit({"ev": "log", "msg": "%d events left out" % n})
             else:
                 await self._bell.wait(60000)
+
+    # Everything at once, as the chip is about to be reset: blocks for what the UART needs, 0.2 s at most.
+    def drain(self):
+        while self._queue or self._drops:
+            if not self._queue:
+                self._queued = 0
+                self._print(self._next_drop())
+            while self._queue:
+                sys.stdout.write(self._queue.pop(0))
+        self._queued = 0
 
     # Reads commands; anything outside a record is somebody typing, and ignored.
     async def read(self):

@@ -20,6 +20,8 @@ _URGENT = const(8)  # message flags, see topics.py
 _RETAIN = const(4)
 _BOOTS = const(29)  # in the resume record: boots, the last four reset causes (a nibble each, newest lowest)
 _BOOTS_FORM = ">HH"
+_DROPS = const(106)  # accepted messages given up since the block was formatted, modulo 2**16
+_DROPS_FORM = ">H"
 
 
 # Forgets a module that is needed but once; its memory is free after the next collection.
@@ -48,7 +50,7 @@ class Node:
         self.stopping = False
         self._prefix = "%s/%s/" % (cfg["base"], self.id)
         store = Store()
-        block = Block(machine.RTC(), cfg["rtc_bytes"], store.epoch)
+        self._block = block = Block(machine.RTC(), cfg["rtc_bytes"], store.epoch)
         self.cause = machine.reset_cause()
         boots, causes = block.peek(_BOOTS, _BOOTS_FORM)
         self.boots = min(boots + 1, 65535)
@@ -187,7 +189,7 @@ class Node:
         get_event_loop().set_exception_handler(self._task_died)
         self.emit("boot", {
             "id": self.id, "ver": VERSION, "cause": self.cause, "boots": self.boots, "epoch": self.outbox.block.epoch,
-            "queued": self.outbox.waiting, "life": self.life,
+            "queued": self.outbox.waiting, "life": self.life, "drops": self._block.peek(_DROPS, _DROPS_FORM)[0],
         })
         self._tasks = [create_task(self.supervisor.run())]
         self.watchdog.find("link").task = self._tasks[0]
@@ -221,6 +223,8 @@ class Node:
     def reset(self, why, kind="hard", ms=0):
         self.emit("log", {"msg": "reset: " + why})
         self.outbox.commit()
+        if self._console:
+            self._console.drain()
         sleep_ms(20)  # the UART's FIFO
         if kind == "deepsleep":
             machine.deepsleep(ms)
@@ -264,7 +268,10 @@ class Node:
     def _task_died(self, loop, context):
         self._app_error(context["exception"])
 
+    # A report that a reset cuts off is made good by the sum in the next boot event.
     def _dropped(self, first, n, why):
+        if first:
+            self._block.poke(_DROPS, _DROPS_FORM, self._block.peek(_DROPS, _DROPS_FORM)[0] + n & 0xFFFF)
         self.emit("drop", {"i": first, "n": n, "why": why})
 
     def _starved(self, beat, late_ms):

@@ -67,13 +67,15 @@ def _config(rng, named):
         "watchdog_s": rng.choice((25, 30, 60) if named else (10, 30, 30)), "wifi_pm": rng.choice((0, 0, 1)),
         "app": {"streams": [_kind(rng, i) for i in range(rng.choice((1, 1, 2, 3)))]},
     }
+    for kind in config["app"]["streams"][1:]:
+        kind["burst"] = min(kind["burst"], 3)
     while _per_s(config["app"]["streams"]) > RATE_MAX:
         busiest = max(config["app"]["streams"], key=lambda kind: kind["burst"] / kind["period_ms"])
         busiest["burst"] = 1 if busiest["burst"] > 1 else busiest["burst"]
         busiest["period_ms"] *= 2
     if config["rtc_bytes"] == 512:      # a message takes a quarter of the memory at most
         for kind in config["app"]["streams"]:
-            kind["low"], kind["high"] = min(kind["low"], 60), min(kind["high"], 70)
+            kind["low"], kind["high"] = min(kind["low"], 50), min(kind["high"], 60)
     if rng.random() < 0.3:
         config["classes"] = [{"name": "normal", "overflow": rng.choice(("drop_oldest", "drop_newest")), "ttl_s": rng.choice((0, 0, 30, 600))},
                              {"name": "keep", "overflow": "drop_newest"}]

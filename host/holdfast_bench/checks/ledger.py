@@ -15,6 +15,8 @@ _NUMBERED = re.compile(r"([0-9a-f]{1,8}):(\d+)(?: |$)")
 # Reset causes after which RTC memory is gone. Everything else keeps it (field guide of facts, section 1).
 LOSES_RTC = ("power", "en", "brownout")
 
+DROPS_MODULO = 1 << 16  # the sum in a boot event
+
 # A bound against corrupt numbers: a life has fewer messages than this.
 NUMBERS_MAX = 5_000_000
 
@@ -41,6 +43,7 @@ class Message:
 class Ledger:
     messages: list = field(default_factory=list)  # every message handed over before the cut, by life and number
     drops_reported: int = 0  # messages the firmware gave up, as it counted them
+    drops_made_good: list = field(default_factory=list)  # (instant, how many): told as a sum at the next start, the report itself was cut off
     rtc_lost_at: dict = field(default_factory=dict)  # board → instants
     cut_at: int | None = None  # what was handed over after this does not count: the run was over
     drained: bool | None = None  # whether everything was in by the drain's deadline; None: there was no drain
@@ -79,6 +82,7 @@ class _Fold:
         self.ledger = Ledger()
         self.lives = {}
         self.epoch = {}  # board → boot epoch
+        self.told = {}  # board → drops of accepted messages announced in this epoch
         self.by_seq = {}  # (board, boot epoch, seq) → Message
         self.received = {}  # life → {n: instants}; the broker may be quicker than the console
 
@@ -98,7 +102,14 @@ class _Fold:
         return self.lives[life]
 
     def _board_boot(self, name, e):
+        if self.epoch.get(name) != e.get("epoch"):
+            self.told[name] = 0
         self.epoch[name] = e.get("epoch")
+        if "drops" in e:
+            untold = (e["drops"] - self.told.get(name, 0)) % DROPS_MODULO
+            if untold and untold < DROPS_MODULO // 2:
+                self.ledger.drops_made_good.append((e["t"], untold))
+                self.told[name] = e["drops"]
         if e.get("life") and self.ledger.cut_at is None:
             self._life(e["life"], name).born_at = e["t"]
 
@@ -128,6 +139,8 @@ class _Fold:
     def _board_drop(self, name, e):
         count = e.get("n", 1)
         self.ledger.drops_reported += count
+        if e["i"]:
+            self.told[name] = self.told.get(name, 0) + count
         for i in range(e["i"], e["i"] + count):
             m = self.by_seq.get((name, self.epoch.get(name), i))
             if m and m.dropped_at is None:

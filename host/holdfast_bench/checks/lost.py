@@ -19,8 +19,9 @@ def lost(case):
     missing = [m for m in ledger.messages if not m.received_at and m.dropped_at is None]
     beyond = [m for m in missing if m.memory_lost or m.qos == 0]
     gone = [m for m in missing if not (m.memory_lost or m.qos == 0)]
+    gone, late = _made_good(gone, ledger.drops_made_good)
     numbers = {"accepted": len(ledger.messages), "delivered": len(delivered), "beyond_promise": len(beyond),
-               "reported_dropped": max(ledger.drops_reported, len(dropped)), "lost": len(gone)}
+               "reported_dropped": max(ledger.drops_reported, len(dropped)) + late, "lost": len(gone)}
     findings = []
     if ledger.drained is None:
         # Without a drain what is missing may still be under way: no statement about loss, either way.
@@ -33,6 +34,15 @@ def lost(case):
     elif not ledger.messages:
         findings.append(found("lost", UNKNOWN, "no message was accepted in this run, so nothing is shown"))
     return Outcome(numbers, findings)
+
+
+def _made_good(gone, sums):
+    """(those still missing, how many were not): drops whose report a reset cut off are known by their number only."""
+    left = sorted(gone, key=lambda m: m.accepted_at or 0)
+    for t, count in sums:
+        before = [m for m in left if m.accepted_at is None or m.accepted_at <= t]
+        left = before[count:] + left[len(before):] if len(before) > count else left[len(before):]
+    return left, len(gone) - len(left)
 
 
 def _names(messages):

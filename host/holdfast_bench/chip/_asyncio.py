@@ -39,6 +39,9 @@ class Task:
         self.ph_key = 0
         self.core = globals   # of asyncio.core, which owns the current task and the run queue
 
+    def __repr__(self):
+        return "<Task>"
+
     def __iter__(self):
         if not self.state:
             self.state = False

@@ -10,7 +10,8 @@ import sys as _host
 
 from . import soc
 
-_FAKES = ("time", "select", "socket", "errno", "machine", "network", "esp32", "os", "vfs", "sys", "ssl", "micropython", "_asyncio")
+_FAKES = ("time", "select", "socket", "errno", "machine", "network", "esp32", "os", "vfs", "sys", "ssl", "micropython", "_asyncio", "_thread", "esp",
+          "flashbdev")
 # Old names that MicroPython still resolves to the same modules.
 _ALIASES = ("time", "select", "socket", "errno", "machine", "os", "sys", "ssl")
 

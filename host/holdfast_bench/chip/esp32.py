@@ -108,7 +108,11 @@ class Partition:
             for i in range(len(buf) // 4096):
                 chip.flash.erase(start // 4096 + i)
             offset = 0
-        chip.flash.program(start + offset, buf)
+        if len(buf) <= 4096:
+            chip.flash.program(start + offset, buf)
+            return
+        for at in range(0, len(buf), 4096):
+            chip.flash.program(start + offset + at, memoryview(buf)[at:at + 4096])
 
     def ioctl(self, op, arg):
         if op == 4:      # block count

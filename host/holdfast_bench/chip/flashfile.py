@@ -5,6 +5,12 @@ from .os import _host as _os
 from .soc import HIDDEN, chip
 
 PARTITION = "vfs"
+BOOT_PY = """# This file is executed on every boot (including wake-boot from deepsleep)
+#import esp
+#esp.osdebug(None)
+#import webrepl
+#webrepl.start()
+"""
 
 
 class FileImage:
@@ -13,13 +19,13 @@ class FileImage:
     def __init__(self, path):
         self._file = open(path, "r+b")
 
-    def read_at(self, offset, buf):
+    def read_at(self, offset, buf, n):
         self._file.seek(offset)
-        self._file.readinto(buf)
+        self._file.readinto(buf, n)
 
-    def write_at(self, offset, buf):
+    def write_at(self, offset, buf, n):
         self._file.seek(offset)
-        self._file.write(buf)
+        self._file.write(buf, n)
 
 
 def mount(life):
@@ -43,7 +49,7 @@ def mount(life):
     _os.chdir("/")
     if fresh:
         with open("boot.py", "w") as f:
-            f.write("# This file is executed on every boot (including wake-boot from deepsleep)\n")
+            f.write(BOOT_PY)
     return fresh
 
 

@@ -136,6 +136,24 @@ class RTC:
 _rtc = object.__new__(RTC)
 
 
+class _Memory:
+    """mem8, mem16, mem32: no registers are modelled; the first page is what a stray pointer hits."""
+
+    def _at(self, address, why):
+        if 0 <= address < 0x1000:
+            chip.reset("panic", "%s at 0x%08x" % (why, address))
+        raise NotImplementedError("no memory is modelled at 0x%08x" % address)
+
+    def __getitem__(self, address):
+        self._at(address, "LoadProhibited")
+
+    def __setitem__(self, address, value):
+        self._at(address, "StoreProhibited")
+
+
+mem8 = mem16 = mem32 = _Memory()
+
+
 class Timer:
     ONE_SHOT = 0
     PERIODIC = 1

@@ -13,6 +13,11 @@ _state = [False, False]   # a callback is running, Ctrl-C was pressed
 _RUNNING, _INTERRUPT = 0, 1
 
 
+def due():
+    """The list of callbacks that wait for the program to look: its truth is all that a busy call may ask."""
+    return _todo
+
+
 def schedule(fn, arg):
     """Run fn(arg) soon, in the main program's context. Raises RuntimeError when the queue is full."""
     if len(_todo) >= DEPTH:

@@ -10,6 +10,7 @@ import select as _select
 import socket as _host
 
 from ..world import lwip
+from ..world.flash import heap_locked
 from ..world.lwip import DEAD, DIALING, OPEN
 from ..world.station import VIEW
 from . import sched
@@ -100,6 +101,8 @@ class socket(io.IOBase):
         if seconds is None:
             self._retries, self._nonblocking = _FOREVER, False
             return
+        if isinstance(seconds, (str, bytes)):
+            raise TypeError("can't convert %s to float" % type(seconds).__name__)
         ms = int(float(seconds) * 1000)
         if ms < 0:
             self._retries, self._nonblocking = _FOREVER, False
@@ -196,12 +199,12 @@ class socket(io.IOBase):
         _bound.append(self._bound)
 
     def listen(self, backlog=2):
+        """Accepted; nobody connects to a board here (docs/twin.md)."""
         self._valid()
-        _err(lwip.EOPNOTSUPP)
 
     def accept(self):
         self._valid()
-        self._wait(lambda: False)
+        self._wait(_never)
 
     # --- receiving ---------------------------------------------------------------------------------------------------
 
@@ -379,7 +382,10 @@ class socket(io.IOBase):
         if request == _MP_STREAM_POLL:
             return self._poll(arg)
         if request == _MP_STREAM_CLOSE:
-            self.close()
+            # When the garbage collector closes a TLS socket over this one nothing can be done now: what nobody refers to is
+            # noticed by _take_slot().
+            if not heap_locked():
+                self.close()
             return 0
         return -1
 
@@ -417,6 +423,10 @@ class socket(io.IOBase):
 
     def __repr__(self):
         return "<socket>"
+
+
+def _never():
+    return False
 
 
 def _number(text):

@@ -4,7 +4,11 @@ from tls import *  # noqa: F401,F403
 from tls import CERT_NONE, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from tls import SSLContext as _Context
 
+import tls  # noqa: F401
+
 from .soc import chip
+
+__version__ = "0.2.1"
 
 
 class SSLContext:

@@ -82,7 +82,7 @@ _text = ".".join([str(n) for n in _numbers[:3]])
 platform = "esp32"
 version = "3.4.0; MicroPython v%s on 2025-09-11" % _text
 version_info = _host.version_info
-implementation = namedtuple("attrtuple", ("name", "version", "_machine", "_mpy", "_build", "_thread"))(
+implementation = namedtuple("", ("name", "version", "_machine", "_mpy", "_build", "_thread"))(
     "micropython", _numbers, "Generic ESP32 module with ESP32", 11014, "ESP32_GENERIC", "GIL")
 byteorder = "little"
 maxsize = 2147483647

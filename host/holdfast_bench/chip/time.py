@@ -11,25 +11,32 @@ _MASK = 0x3FFFFFFF
 _HALF = 0x20000000
 _DAYS = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 _COST_US = 3
+_callbacks = sched.due()      # a program that only computes and looks at the clock is where soft callbacks run, too
 
 
 if isinstance(_kernel, VirtualKernel):
     def ticks_ms():
         # The most frequent call of all: spend_us() in line.
         us = _kernel.us + _COST_US
-        if us < 1000 and _kernel.halted is None:
+        if us < 1000 and _kernel.halted is None and not _callbacks:
             _kernel.us = us
         else:
             _kernel.spend_us(_COST_US)
+            if _callbacks:
+                sched.run_pending()
         return (chip.ticks_start_ms + _kernel.now_ms - chip.boot_at_ms) & _MASK
 else:
     def ticks_ms():
         _kernel.spend_us(_COST_US)
+        if _callbacks:
+            sched.run_pending()
         return (chip.ticks_start_ms + _kernel.now_ms - chip.boot_at_ms) & _MASK
 
 
 def ticks_us():
     _kernel.spend_us(_COST_US)
+    if _callbacks:
+        sched.run_pending()
     return ((chip.ticks_start_ms + _kernel.now_ms - chip.boot_at_ms) * 1000 + _kernel.us) & _MASK
 
 
@@ -65,6 +72,8 @@ def sleep_us(us):
 
 
 def sleep(seconds):
+    if isinstance(seconds, (str, bytes)):
+        raise TypeError("can't convert %s to float" % type(seconds).__name__)
     ms = seconds * 1000
     if type(ms) is not int:
         ms = int(float(ms))
@@ -85,11 +94,11 @@ def time_ns():
 
 def _days_before(year):
     y = year - 1
-    return y * 365 + y // 4 - y // 100 + y // 400
+    return y * 365 + y // 4
 
 
 def _leap(year):
-    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return year % 4 == 0      # the port is built for 1970 to 2099; it takes 2100 for a leap year, too
 
 
 def mktime(t):
@@ -111,7 +120,7 @@ def gmtime(seconds=None):
         seconds = 0           # beyond 32 bits the port shows its epoch
     days, rest = seconds // 86400, seconds % 86400
     weekday = (days + 5) % 7  # 2000-01-01 was a Saturday
-    year = 2000 + days * 400 // 146097
+    year = 2000 + days * 4 // 1461
     while _days_before(year + 1) - _days_before(2000) <= days:
         year += 1
     while _days_before(year) - _days_before(2000) > days:

@@ -107,6 +107,8 @@ class VirtualBoard:
         if self.state == OFF:
             return
         self._stop()
+        if kind == "panic":
+            self._port.write(power.panic_log().encode())
         self.resets += 1
         self._heard("reset", kind=kind, cause=power.reset_kind(kind).cause, why=why)
         if kind == "deep_sleep" and sleep_ms != 0:
@@ -137,7 +139,7 @@ class VirtualBoard:
         self.silicon.end()
 
     def _begin(self, kind, why):
-        self.state, self._kind = BOOTING, kind
+        self.state, self._kind, self._began_at_ms = BOOTING, kind, self._kernel.now_ms
         self.silicon.begin(power.reset_kind(kind))
         self._port.write(power.rom_log(kind).encode())
         self._timer = self._loop.call_later(ROM_MS / 1000, self._start)
@@ -210,7 +212,7 @@ class VirtualBoard:
         self.bites += 1
         busy = self._process is not None and self._process.computing()
         self._heard("bite", timeout_ms=int(timeout_s * 1000), computing=busy)
-        self._port.write(power.task_wdt_log(self._kernel.now_ms, busy).encode())
+        self._port.write(power.task_wdt_log(self._kernel.now_ms - self._began_at_ms, busy).encode())
         self._reset("task_wdt", "not fed for %d ms" % (timeout_s * 1000))
 
     # --- the serial line -----------------------------------------------------------------------------------------------

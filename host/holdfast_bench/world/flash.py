@@ -1,6 +1,7 @@
 """NOR flash: erase sets a sector to 0xFF, programming can only clear bits, both take time and can be cut in the middle.
 
-The image is any object with read_at(offset, buf) and write_at(offset, buf); the twin gives a file, tests a bytearray.
+The image is any object with read_at(offset, buf, n) and write_at(offset, buf, n), which transfer n bytes and allocate nothing; the
+twin gives a file, tests a bytearray.
 """
 
 SECTOR = 4096
@@ -15,15 +16,21 @@ class Memory:
     def __init__(self, size):
         self.data = bytearray(b"\xff") * size
 
-    def read_at(self, offset, buf):
-        buf[:] = self.data[offset:offset + len(buf)]
+    def read_at(self, offset, buf, n):
+        for i in range(n):
+            buf[i] = self.data[offset + i]
 
-    def write_at(self, offset, buf):
-        self.data[offset:offset + len(buf)] = buf
+    def write_at(self, offset, buf, n):
+        for i in range(n):
+            self.data[offset + i] = buf[i]
 
 
 class Flash:
-    """Sector operations on an image. `spend_us(n)` charges their time; the cut fault ends the life in the middle of one."""
+    """Sector operations on an image. `spend_us(n)` charges their time; the cut fault ends the life in the middle of one.
+
+    The data part of an operation allocates nothing: littlefs also writes when the garbage collector closes a forgotten file,
+    and then the heap is locked. In that case the time is not charged, and a cut ends the life at its next call.
+    """
 
     def __init__(self, kernel, image, size):
         self.kernel = kernel
@@ -32,37 +39,55 @@ class Flash:
         self.erases = 0
         self.programs = 0
         self._cut = None
+        self._scratch = bytearray(SECTOR)
+        self._blank = b"\xff" * SECTOR
 
     def read(self, offset, buf):
-        self.kernel.spend_us(READ_US_256 * (len(buf) + 255) // 256)
-        self.image.read_at(offset, buf)
+        self.image.read_at(offset, buf, len(buf))
+        self._charge(READ_US_256 * (len(buf) + 255) // 256)
 
     def erase(self, sector):
         self.erases += 1
-        blank = b"\xff" * SECTOR
-        self._write(sector * SECTOR, blank)
-        self.kernel.spend_us(ERASE_US)
+        self._write(sector * SECTOR, self._blank, SECTOR)
+        self._charge(ERASE_US)
 
     def program(self, offset, buf):
+        """buf: at most a sector."""
         self.programs += 1
-        old = bytearray(len(buf))
-        self.image.read_at(offset, old)
-        for i in range(len(old)):
+        n = len(buf)
+        old = self._scratch
+        self.image.read_at(offset, old, n)
+        for i in range(n):
             old[i] &= buf[i]
-        self._write(offset, old)
-        self.kernel.spend_us(PROGRAM_US_256 * ((len(buf) + 255) // 256))
+        self._write(offset, old, n)
+        self._charge(PROGRAM_US_256 * ((n + 255) // 256))
 
     def cut_in(self, bytes_left, reset):
         """The fault: after that many more bytes written (erased or programmed) `reset`, a ChipReset, ends the life."""
         self._cut = [bytes_left, reset]
 
-    def _write(self, offset, buf):
+    def _write(self, offset, buf, n):
         cut = self._cut
         if cut is not None:
-            if cut[0] < len(buf):
+            if cut[0] < n:
                 self._cut = None
-                self.image.write_at(offset, buf[:cut[0]])
+                self.image.write_at(offset, buf, cut[0])
                 self.kernel.halt(cut[1])
-                self.kernel.check()
-            cut[0] -= len(buf)
-        self.image.write_at(offset, buf)
+                if not heap_locked():
+                    self.kernel.check()
+                return
+            cut[0] -= n
+        self.image.write_at(offset, buf, n)
+
+    def _charge(self, us):
+        if not heap_locked():
+            self.kernel.spend_us(us)
+
+
+def heap_locked():
+    """Whether nothing can be allocated now, as within the garbage collector."""
+    try:
+        bytearray(1)
+        return False
+    except MemoryError:
+        return True

@@ -45,20 +45,42 @@ def rom_log(kind):
             "entry 0x400805b0\r\n" % reset_kind(kind).rom)
 
 
-TASK_WDT_LOG = (
-    "E (%d) task_wdt: Task watchdog got triggered. The following tasks/users did not reset the watchdog in time:\r\n"
-    "E (%d) task_wdt:  - mpy_machine_wdt (CPU 0/1)\r\n"
-    "E (%d) task_wdt: Tasks currently running:\r\n"
-    "E (%d) task_wdt: CPU 0: IDLE0\r\n"
-    "E (%d) task_wdt: CPU 1: %s\r\n"
-    "E (%d) task_wdt: Aborting.\r\n"
-    "E (%d) task_wdt: Print CPU 1 backtrace\r\n\r\n"
-    "A fatal error occurred.\r\n\r\n"
-    "MPY version : %s\r\nIDF version : v5.4.2\r\nMachine     : Generic ESP32 module with ESP32\r\n\r\n"
-    "Backtrace: 0x400df3a5:0x3ffca8e0 0x40082f35:0x3ffca900\r\n\r\n\r\nELF file SHA256: 0000000000000000\r\n\r\nRebooting...\r\n")
+_CRASH = (
+    "\r\nA fatal error occurred. The crash dump printed below may be used to help\r\n"
+    "determine what caused it. If you are not already running the most recent\r\n"
+    "version of MicroPython, consider upgrading. New versions often fix bugs.\r\n\r\n"
+    "To learn more about how to debug and/or report this crash visit the wiki\r\n"
+    "page at: https://github.com/micropython/micropython/wiki/ESP32-debugging\r\n\r\n"
+    "MPY version : %s\r\nIDF version : v5.4.2\r\nMachine     : Generic ESP32 module with ESP32\r\n\r\n")
+
+_REBOOT = "Backtrace: 0x400df3a5:0x3ffca8e0 0x40082f35:0x3ffca900\r\n\r\n\r\nELF file SHA256: 618f37b4b\r\n\r\nRebooting...\r\n"
+
+_TASK_WDT = (
+    "Task watchdog got triggered. The following tasks/users did not reset the watchdog in time:", " - mpy_machine_wdt (CPU 0/1)",
+    "Tasks currently running:", "CPU 0: IDLE0", "CPU 1: %s", "Print CPU 0 (current core) backtrace", "Aborting.", "Print CPU 1 backtrace")
+
+_PANIC = (
+    "Guru Meditation Error: Core  1 panic'ed (%s). Exception was unhandled.\r\n\r\nCore  1 register dump:\r\n"
+    "PC      : 0x401344b6  PS      : 0x00060430  A0      : 0x800f8fa4  A1      : 0x3ffcec40  \r\n"
+    "A2      : 0x3f42e3a0  A3      : 0x00000001  A4      : 0x00000004  A5      : 0x3ffc4b28  \r\n"
+    "A6      : 0x00000003  A7      : 0x00000004  A8      : 0x00000004  A9      : 0x3ffcec20  \r\n"
+    "A10     : 0x00000000  A11     : 0x0000037a  A12     : 0x00000000  A13     : 0x3ffc4b24  \r\n"
+    "A14     : 0x3ffcfcf0  A15     : 0x3f41f73c  SAR     : 0x0000001e  EXCCAUSE: 0x0000001c  \r\n"
+    "EXCVADDR: 0x00000000  LBEG    : 0x4012239a  LEND    : 0x401223a3  LCOUNT  : 0x00000000  \r\n\r\n\r\n")
+
+VERSION = "v1.26.1 on 2025-09-11"
 
 
-def task_wdt_log(uptime_ms, busy, version="v1.26.1 on 2025-09-11"):
+def task_wdt_log(uptime_ms, busy, version=VERSION):
     """The console text of a task-watchdog bite. busy: whether Python was computing (mp_task) or waiting (IDLE1)."""
-    t = uptime_ms
-    return TASK_WDT_LOG % (t, t, t, t, t, "mp_task" if busy else "IDLE1", t, t, version)
+    text = ""
+    for line in _TASK_WDT:
+        if line == "Aborting.":
+            text += "\r\nBacktrace: 0x40164a76:0x3ffbffd0 0x40086931:0x3ffc0000\r\n\r\n"
+        text += "E (%d) task_wdt: %s\r\n" % (uptime_ms, line % ("mp_task" if busy else "IDLE1") if "%" in line else line)
+    return text + _CRASH % version + _REBOOT
+
+
+def panic_log(what="LoadProhibited", version=VERSION):
+    """The console text of a crash in C code."""
+    return _CRASH % version + _PANIC % what + _REBOOT

@@ -53,6 +53,7 @@ class End:
         self._told = 0          # what the other end has been told that we received
         self._acks = []         # [at_ms, byte] of plain acknowledgements on their way to us
         self._wanted = False    # somebody waits for room: an acknowledgement has to be an event
+        self._ack_event = None
         self._since_ms = 0      # when the retransmission time-out began to count
         self._duplicates = 0
         self._timer = None
@@ -198,12 +199,18 @@ class End:
                 self._schedule_ack()
 
     def _schedule_ack(self):
-        self.kernel.after(max(0, self._acks[0][0] - self.kernel.now_ms), self._ack_due)
+        if self._ack_event is None:
+            self._ack_event = self.kernel.after(max(0, self._acks[0][0] - self.kernel.now_ms), self._ack_due)
 
     def _ack_due(self, _):
-        self._wanted = False
-        if not self.dead:
+        self._ack_event = None
+        if self.dead:
+            return
+        if self._acks and self._acks[0][0] <= self.kernel.now_ms:
+            self._wanted = False
             self._settle()
+        if self._wanted and self._acks:
+            self._schedule_ack()
 
     def _acknowledge(self, delay_ms):
         """Tell the other end what we have, unless a segment of ours does so first."""
@@ -278,7 +285,8 @@ class End:
         self.dead = True
         self._flight, self._unsent, self._early, self._acks = [], [], [], []
         self.kernel.cancel(self._timer)
-        self._timer = None
+        self.kernel.cancel(self._ack_event)
+        self._timer = self._ack_event = None
 
 
 def _seq(entry):

@@ -494,3 +494,14 @@ def test_flow_closed_while_dialing_leaves_nothing_behind(w):
     flow.close()
     w.run(5_000)
     assert w.stack.flows == [] and w.host.peers == [] and w.app.peers == []
+
+
+def test_small_writes_a_millisecond_apart_all_go_out_with_nagle():
+    """The last one waits for the acknowledgements of those before it, which come at different instants."""
+    w = World()
+    flow = w.open(nodelay=False)
+    for part in (b"one", b"two two", b"three", b"four"):
+        flow.write(part)
+        w.k.spend_us(400)
+    w.run(300)
+    assert w.app.got == b"onetwo twothreefour"

@@ -186,6 +186,7 @@ class Node:
         from asyncio import create_task, get_event_loop
 
         self._load_network()
+        self.on("cmd/resend")(self._asked)
         get_event_loop().set_exception_handler(self._task_died)
         self.emit("boot", {
             "id": self.id, "ver": VERSION, "cause": self.cause, "boots": self.boots, "epoch": self.outbox.block.epoch,
@@ -261,6 +262,15 @@ class Node:
             return self.error("protocol", "message too long: " + topic)
         if topic.startswith(self._prefix):
             self.router.route(topic[len(self._prefix) :], payload, self._app_error)
+
+    # A receiver misses messages (R20).
+    def _asked(self, topic, payload):
+        box = self.outbox
+        if not box.resend:
+            from .resend import Resend
+
+            box.resend = Resend(box, self.supervisor.tell)
+        box.resend.request(payload)
 
     def _app_error(self, e):
         self.error("app", repr(e))

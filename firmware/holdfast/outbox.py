@@ -258,9 +258,9 @@ class Outbox:
             self.block.commit()
 
     def _finish(self, seq):
-        self.acked += 1
         spot = self._spots[self.seqs.index(seq)]
         if seq > 0:
+            self.acked += 1
             self._done(seq, *spot)
             return seq
         self._forget(seq)

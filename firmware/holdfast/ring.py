@@ -32,7 +32,7 @@ class Ring:
         self._sizes = sizes
         self._salt = block.epoch  # records of an earlier epoch never look valid
         self.last_t = block.head_t
-        self.at = self.start = self.end = self.t = self.before = self.slot = self._fate = 0
+        self.at = self.start = self.end = self.t = self.before = self.slot = self.number = self._fate = 0
 
     # Adds a record; the caller commits. Returns its sequence number (it begins at `at`), or 0 when there is no room.
     # slot: 1..63. t: stamp; where that is smaller than the one of the record before, that one's is used.
@@ -116,7 +116,7 @@ class Ring:
         room = self._room
         # Where a record did not fit behind the one before, 0 stands and it is at the front.
         here = 0 if at + _SHORTEST > room or self.buf[at] == 0 else at
-        if self._is(here, seq):
+        if self.holds(here, seq):
             self._stamp(here, last)
             return seq
         if at == room:
@@ -124,9 +124,9 @@ class Ring:
         left = (block.tail - at) % room or room
         gone = _SHORTEST
         while left >= _SHORTEST:
-            found = self._number(at)
             # No more records can be gone than had room, and none lies beyond the end.
-            if seq <= found < block.next_seq and (found - seq) * _SHORTEST <= gone and self.end + 4 - at <= left:
+            if self.numbered(at, seq, min(block.next_seq, seq + gone // _SHORTEST + 1)) and self.end + 4 - at <= left:
+                found = self.number
                 # Its stamp counts from that of the record before; without that one it says nothing.
                 self._stamp(at, last if found == seq else -1)
                 return found
@@ -137,8 +137,8 @@ class Ring:
                 at = 0
         return 0
 
-    # True when record number `seq` lies intact at `at`; sets at, start, end, slot and its fate.
-    def _is(self, at, seq):
+    # Does record number `seq` lie intact at `at`? Sets at, start, end, slot and its fate, but not its stamp.
+    def holds(self, at, seq):
         self.at = at
         crc = self._bounds(at)
         if crc < 0:
@@ -149,17 +149,18 @@ class Ring:
         self._fate = fate = fate >> 24
         return fate in _FATES
 
-    # The number that the record at `at` has by its check, whatever its fate; -1: none that belongs to the log.
-    def _number(self, at):
+    # Has the record at `at`, by its check and whatever its fate, a number from `low` to below `high`? `number` then is it.
+    def numbered(self, at, low, high):
         crc = self._bounds(at)
         if crc >= 0:
             check = unpack_from(">I", self.buf, self.end)[0]
             for fate in _FATES:
                 seq = ((check ^ fate << 24) - crc) * _ODD_INVERSE & _ALL
-                if self.block.head_seq <= seq < self.block.next_seq:
+                if low <= seq < high:
                     self._fate = fate
-                    return seq
-        return -1
+                    self.number = seq
+                    return True
+        return False
 
     # Finds start, end and slot of what might be a record at `at`; returns its CRC, -1 when it cannot be one.
     def _bounds(self, at):
@@ -239,7 +240,7 @@ class Ring:
         # Where the newest header is unreadable, the log may go on behind the end that the older one knows. If it does not,
         # one number may have been given to a message that is gone; it is never given again.
         torn = block.torn
-        while self._is(at, seq) or self._is(0, seq):
+        while self.holds(at, seq) or self.holds(0, seq):
             self._stamp(self.at, last)
             seen(seq)
             at = block.tail = self.end + 4

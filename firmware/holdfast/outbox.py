@@ -11,7 +11,8 @@
 #     take(pid), ack(pid), received(pid), give_up(pid, why) of the message with that packet id;   rewind(): the connection is new
 from micropython import const
 
-_PIDS = const(40000)  # message `seq` always has packet id seq % _PIDS + 1; those up to 65000 are the sides', above the session's
+_PIDS = const(40000)  # packet ids of messages, 1 to that; those up to 65000 are the sides', above the session's
+_APART = const(7919)  # between the packet ids of two epochs: a broker may still hold half a QoS 2 message of the epoch before
 _INLINE = const(63)  # topics.py
 _QOS = const(3)
 _URGENT = const(8)
@@ -32,6 +33,7 @@ class Outbox:
         self.block = block = ring.block
         self.topics = topics
         self.clock = clock
+        self._pid_0 = block.epoch * _APART % _PIDS
         self.policies = policies
         self.on_drop = on_drop
         self.spool = self.resend = None
@@ -129,6 +131,7 @@ class Outbox:
         self._spots = []
         self._unwritten = []  # those with QoS 0
         self._released = []  # those with QoS 2 for which PUBREC came
+        self.forgotten = False  # has the broker begun a new session? Then it knows of no PUBREC
         for side in (self.spool, self.resend):
             if side:
                 side.rewind()
@@ -181,12 +184,16 @@ class Outbox:
         self._end = ring.end
         self.t = ring.t
         self.released = ring.released()
+        if self.released and self.forgotten:
+            ring.mark_released(ring.end)
+            self.released = 0
+            self.dirty = True
         self.describe(ring)
         if self.topics.ttl_s and not self.released and ring.t >= 0 and self.clock.stamp() - ring.t > self.topics.ttl_s * 10:
             self.give_up("expired")
             return False
         self.epoch = self.block.epoch
-        self.pid = seq % _PIDS + 1
+        self.pid = self.pid_of(seq)
         self.dup = seq in self._again or seq <= self._sent_top
         return True
 
@@ -233,10 +240,14 @@ class Outbox:
         while self._unwritten:
             self._finish(self._unwritten.pop())
 
+    # Message `seq` of this epoch always has the same packet id.
+    def pid_of(self, seq):
+        return (seq + self._pid_0) % _PIDS + 1
+
     # The message on its way with this packet id, 0 when there is none: a stray acknowledgement.
     def _by_pid(self, pid):
         for seq in self.seqs:
-            if (seq % _PIDS + 1 if seq > 0 else -seq) == pid:
+            if (self.pid_of(seq) if seq > 0 else -seq) == pid:
                 return seq
         return 0
 

@@ -208,7 +208,7 @@ class Ring:
     def released(self):
         return self._fate & _RELEASED
 
-    # Notes for the record whose payload ends at `end` that it is done, or released: once each. The caller commits.
+    # Notes for the record whose payload ends at `end` that it is done (once), or released (again: not released). The caller commits.
     def mark_done(self, end):
         self.buf[end] ^= _DONE
 

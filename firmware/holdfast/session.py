@@ -115,6 +115,8 @@ class Session(MQTTClient):
         window = self._cfg["window"]
         while len(box.seqs) < window and box.load():
             if box.released:
+                if not self.up:  # whether the broker still knows of its PUBREC, its CONNACK says
+                    return
                 if self.out.room() < _OVERHEAD:
                     return
                 self.out.answer(_PUBREL, box.pid)
@@ -200,6 +202,7 @@ class Session(MQTTClient):
                 raise Fault(_REFUSALS[body[1]] if body[1] < 6 else "protocol", "CONNACK %d" % body[1])
             self.up = True
             self._held = False
+            self._outbox.forgotten = not body[0] & 1
             self._owner.accepted(body[0] & 1)
         elif kind == _PUBLISH:
             self._incoming(op, body, length)

@@ -124,11 +124,11 @@ class Recorded:
 
     def acknowledge(self, box, seq):
         if self.qos[seq] == 2 and random.random() < 0.5:
-            box.received(seq % 40000 + 1)
+            box.received(box.pid_of(seq))
             self.released[seq] = True
         else:
             self.give_back(seq)
-            box.ack(seq % 40000 + 1)
+            box.ack(box.pid_of(seq))
             box.commit()
 
 

@@ -9,6 +9,7 @@ from .result import BAD
 
 # A hang may take this long until the watchdog has bitten and the chip has restarted.
 ORDERED_WITHIN_MS = 60_000
+HANG_WITHIN_MS = 200_000  # a task that hangs is missed at its own limit, and the watchdog bites a time-out later
 NEVER_BY_ITSELF = ("wdt", "power", "en", "brownout", "panic")
 
 
@@ -19,10 +20,10 @@ def resets(case):
         if e["src"] in switched_on or not case.plan.get("switches_on", True):
             seen.append(e)
         switched_on.add(e["src"])  # the first is the start of the run
-    orders = [(e["t"], action["boards"]) for ev in ("fault", "end", "command") for e in case.of("bench", ev)
+    orders = [(e["t"], e["t"] + (HANG_WITHIN_MS if action.get("fault") == "watchdog_hang" else ORDERED_WITHIN_MS), action["boards"]) for ev in ("fault", "end", "command") for e in case.of("bench", ev)
               for action in [case.action(e.get("of") or e["id"])] if action.get("resets")]
     unordered = [e for e in seen if e.get("cause") in NEVER_BY_ITSELF
-                 and not any(_board(e) in boards and t <= e["t"] <= t + ORDERED_WITHIN_MS for t, boards in orders)]
+                 and not any(_board(e) in boards and t <= e["t"] <= until for t, until, boards in orders)]
     online = {}
     for e in case.of("board", "state"):
         if e.get("new") == "online" and e.get("old") != "suspect":

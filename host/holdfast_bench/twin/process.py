@@ -12,6 +12,7 @@ import sys
 
 from ..errors import BenchError
 from ..world import wire
+from . import safepoint
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -29,6 +30,7 @@ class Process:
         self._loop, self._on_frame, self._on_end = loop, on_frame, on_end
         self._frames = wire.Frames()
         self._unsent = bytearray()
+        self._command = interpreter.command
         child_in, self._to = os.pipe()
         self._from, child_out = os.pipe()
         for fd in (child_in, self._to, self._from):
@@ -90,8 +92,9 @@ class Process:
             self._on_frame(kind, number, payload)
 
     def interrupt(self):
-        """SIGINT: reaches a program that computes and never waits."""
-        self._popen.send_signal(signal.SIGINT)
+        """Reaches a program that computes and never waits."""
+        if self._popen.poll() is None:
+            safepoint.interrupt(self.pid, self._command)
 
     def computing(self):
         """Whether the child is on the processor right now, rather than waiting."""

@@ -1,6 +1,6 @@
 """Runs every law over a history and merges the answers: bad beats unknown beats good; a crashed law is unknown."""
 
-from . import content, duplicates, errors, exactly_once, lost, order, pace, recovery, resets, restless, stalls, states, steps, timing  # noqa: F401  (each registers its law)
+from . import always, content, duplicates, errors, exactly_once, lost, order, pace, recovery, resets, restless, stalls, states, steps, timing  # noqa: F401  (each registers its law)
 from .bounds import bounds
 from .laws import LAWS, Case
 from .ledger import fold

@@ -57,3 +57,25 @@ def table(*columns, title=None):
     for column in columns:
         made.add_column(column, overflow="fold")
     return made
+
+
+SET_HELP = "A parameter of the scenario over its default, such as --set outage_s=60; several times."
+
+
+def assignments(given, option="--set"):
+    """{"a": {"b": value}} of ["a.b=value"]; values are JSON, and text where they are no JSON. Raises BenchError."""
+    settings = {}
+    for text in given or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise BenchError("%s takes NAME=VALUE, not %r" % (option, text))
+        try:
+            value = json.loads(value)
+        except ValueError:
+            pass
+        table = settings
+        *outer, last = name.split(".")
+        for part in outer:
+            table = table.setdefault(part, {})
+        table[last] = value
+    return settings

@@ -1,6 +1,5 @@
 """`holdfast deploy`: the firmware and its configuration onto a board, with mpremote underneath."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal, Optional
 
@@ -11,7 +10,7 @@ from ..boards import find
 from ..boards.ports import choose
 from ..deploy import bundle
 from ..errors import BenchError
-from .common import out, told
+from .common import assignments, out, told
 
 
 def register(app):
@@ -38,27 +37,8 @@ def deploy(
     else:
         found = find(board)
         at, baud = choose(board, found, port), found.baud
-    config = bundle.make_config(bundle.read_secrets(secrets), _settings(setting or []))
+    config = bundle.make_config(bundle.read_secrets(secrets), assignments(setting))
     say = (lambda text: None) if quiet else (lambda text: out.print("  " + text, markup=False))
     done = deploying.deploy(at, board, config, baud=baud, say=say)
     if not quiet:
         out.print("[green]deployed[/] to %s (MicroPython %s): %d files sent, %d were there already" % (at, done.version, len(done.sent), done.kept))
-
-
-def _settings(given):
-    """{"a": {"b": value}} of ["a.b=value"]; values are JSON, and text where they are no JSON. Raises BenchError."""
-    settings = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise BenchError("--set takes NAME=VALUE, not %r" % text)
-        try:
-            value = json.loads(value)
-        except ValueError:
-            pass
-        table = settings
-        *outer, last = name.split(".")
-        for part in outer:
-            table = table.setdefault(part, {})
-        table[last] = value
-    return settings

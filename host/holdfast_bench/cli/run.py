@@ -11,8 +11,8 @@ from ..checks.result import exit_status
 from ..errors import BenchError
 from ..places import Options, run_plan
 from ..report import write_reports
-from ..scenario import compile_plan, find, load
-from .common import JSON_HELP, err, out, told, write_json
+from ..scenario import compile_plan, find, load, parameters_of
+from .common import JSON_HELP, SET_HELP, assignments, err, out, told, write_json
 from .summary import summary
 
 
@@ -26,6 +26,7 @@ def run(
     scenario: Annotated[list[str], typer.Argument(help="Names from the library, files, or folders of them.")],
     board: Annotated[list[str], typer.Option(help="sim, twin, or a name in boards/; several times for several boards.")],
     port: Annotated[Optional[list[str]], typer.Option(help="The port of a real board; several times, in the order of --board.")] = None,
+    setting: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help=SET_HELP)] = None,
     seed: Annotated[Optional[int], typer.Option(help="What random times are drawn from; otherwise a new one.")] = None,
     json_file: Annotated[Optional[str], typer.Option("--json", metavar="FILE", help=JSON_HELP)] = None,
     report: Annotated[Optional[Path], typer.Option(metavar="DIR", help="Write a page for each run, its JSON, and JUnit into this folder.")] = None,
@@ -36,7 +37,11 @@ def run(
 ):
     """Run scenarios and judge them: status 0 all good, 1 one bad, 2 unknown or could not run."""
     files = [path for wanted in scenario for path in find(wanted)]
-    scenarios = [(path.stem, load(path)) for path in files]
+    given = assignments(setting)
+    scenarios = [(path.stem, load(path, {k: v for k, v in given.items() if len(files) == 1 or k in parameters_of(path)})) for path in files]
+    unknown = [name for name in given if not any(name in s.parameters for _, s in scenarios)]
+    if unknown:
+        raise BenchError("none of these scenarios has a parameter %r" % unknown[0])
     if seed is None:
         seed = random.SystemRandom().randrange(1, 1_000_000)
     silent = quiet or json_file == "-"

@@ -14,6 +14,7 @@ from .. import checkout
 from ..checks.result import NUMBERS
 from ..errors import BenchError
 from ..faults import catalogue
+from .parameters import ParameterError, fill_in
 from .schema import Scenario
 
 if sys.version_info >= (3, 11):
@@ -45,8 +46,8 @@ def find(wanted):
     raise BenchError("there is no scenario %r%s; `holdfast scenarios` lists them" % (wanted, _did_you_mean(wanted, names)))
 
 
-def load(path):
-    """The checked scenario in a file. Raises BenchError: file, line, what is wrong, what would be right."""
+def load(path, parameters=None):
+    """The checked scenario in a file, with {name: value} for its parameters. Raises BenchError: file, line, what is wrong, what would be right."""
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -58,19 +59,24 @@ def load(path):
         line = re.search(r"at line (\d+)", str(e))
         raise BenchError("%s:%s: not valid TOML: %s" % (path, line.group(1) if line else "?", e)) from None
     try:
-        scenario = Scenario.model_validate(raw)
+        raw, values = fill_in(raw, parameters)
+        scenario = Scenario.model_validate(raw).model_copy(update={"parameters": values})
         for index, step in enumerate(scenario.step):
-            if step.fault is not None:
-                _check_fault(step, index)
+            _check_faults(step, ("step", index))
         for name in scenario.verdict:
             if name not in NUMBERS:
                 raise _Wrong(("verdict", name), "the result has no number %r%s" % (name, _did_you_mean(name, NUMBERS)))
     except ValidationError as e:
         first = _most_telling(e.errors())
         raise BenchError(_sentence(path, text, first["loc"], _plain(first))) from None
-    except _Wrong as e:
+    except (_Wrong, ParameterError) as e:
         raise BenchError(_sentence(path, text, e.place, str(e))) from None
     return scenario
+
+
+def parameters_of(path):
+    """{name: value} of the parameters a file declares, by default. Raises BenchError as load() does."""
+    return load(path).parameters
 
 
 class _Wrong(Exception):
@@ -79,18 +85,26 @@ class _Wrong(Exception):
         super().__init__(text)
 
 
-def _check_fault(step, index):
+def _check_faults(step, place):
+    """The step's fault and those inside it."""
+    if step.fault is not None:
+        _check_fault(step, place)
+    for index, inner in enumerate(step.step):
+        _check_faults(inner, (*place, "step", index))
+
+
+def _check_fault(step, place):
     known = catalogue()
     if step.fault not in known:
-        raise _Wrong(("step", index, "fault"), "there is no fault %r%s; there are: %s"
+        raise _Wrong((*place, "fault"), "there is no fault %r%s; there are: %s"
                      % (step.fault, _did_you_mean(step.fault, known), ", ".join(sorted(known))))
     try:
         known[step.fault].Args.model_validate(step.model_extra)
     except ValidationError as e:
         first = e.errors()[0]
-        raise _Wrong(("step", index, *first["loc"]), "fault %s: %s" % (step.fault, _plain(first, known[step.fault].Args))) from None
+        raise _Wrong((*place, *first["loc"]), "fault %s: %s" % (step.fault, _plain(first, known[step.fault].Args))) from None
     if step.for_s is not None and known[step.fault].momentary:
-        raise _Wrong(("step", index, "for_s"), "fault %s happens at one instant and takes no `for_s`" % step.fault)
+        raise _Wrong((*place, "for_s"), "fault %s happens at one instant and takes no `for_s`" % step.fault)
 
 
 def _is_branch(part):
@@ -101,7 +115,7 @@ def _is_branch(part):
 def _most_telling(errors):
     """The first error; where a time may be a number or a range, the one about what was written."""
     first = errors[0]
-    if _is_branch(first["loc"][-1]) and isinstance(first["input"], dict) and len(errors) > 1:
+    if first["loc"] and _is_branch(first["loc"][-1]) and isinstance(first["input"], dict) and len(errors) > 1:
         first = errors[1]
     return {**first, "loc": tuple(p for p in first["loc"] if not _is_branch(p))}
 
@@ -144,16 +158,17 @@ def line_of(text, place):
     """The line (from 1) where the key at `place` stands, such as ("step", 2, "at_s"); its table's line when it is not there."""
     lines = text.splitlines()
     begin, end = 0, next((i for i, s in enumerate(lines) if s.lstrip().startswith("[")), len(lines))
-    place = list(place)
-    if place and len(place) > 1 or (place and _header(lines, place[0], 0) is not None):
-        table = str(place.pop(0))
-        nth = place.pop(0) if place and isinstance(place[0], int) else 0
-        found = _header(lines, table, nth)
-        if found is not None:
-            begin = found
-            end = next((i for i in range(begin + 1, len(lines)) if lines[i].lstrip().startswith("[")), len(lines))
-        else:  # written inline: table = {…}
-            place.insert(0, table)
+    place, table = list(place), ""
+    while place and isinstance(place[0], str):
+        name = "%s.%s" % (table, place[0]) if table else place[0]
+        nth = place[1] if len(place) > 1 and isinstance(place[1], int) else 0
+        # The nth of its kind inside the table found so far: a nested one begins behind its outer one's header.
+        found = _header(lines, name, nth, begin if table else 0)
+        if found is None:
+            break
+        table, begin = name, found
+        end = next((i for i in range(begin + 1, len(lines)) if lines[i].lstrip().startswith("[")), len(lines))
+        place = place[2:] if len(place) > 1 and isinstance(place[1], int) else place[1:]
     for key in place:
         if isinstance(key, str):
             for i in range(begin, end):
@@ -162,7 +177,7 @@ def line_of(text, place):
     return begin + 1
 
 
-def _header(lines, table, nth):
-    """Index of the nth header of `table`, written [table] or [[table]]."""
-    hits = [i for i, s in enumerate(lines) if re.match(r"\s*\[\[?\s*%s\s*\]" % re.escape(str(table)), s)]
+def _header(lines, table, nth, start):
+    """Index of the nth header of `table` from line `start` on, written [table] or [[table]]."""
+    hits = [i for i, s in enumerate(lines) if i >= start and re.match(r"\s*\[\[?\s*%s\s*\]" % re.escape(str(table)), s)]
     return hits[nth] if nth < len(hits) else None

@@ -16,7 +16,7 @@ TABLE = (
     ("id", None, "name"),  # name of the node in its topics and as MQTT client id; null: "hf-" and the chip's own number
     ("base", "holdfast", "name"),  # first level of every topic
     ("wifi", None, "networks"),  # networks to join, tried in turn: ssid, key; optional bssid, static [address, mask, gateway, DNS]
-    ("brokers", None, "brokers"),  # brokers, the preferred one first: host; optional port (1883), user, password
+    ("brokers", None, "brokers"),  # brokers, the preferred one first: host; optional port (1883), user, password, protocol (mqtt, or frames for a gateway: port 7180), transport (tcp, udp)
     ("classes", [{"name": "normal"}, {"name": "keep", "overflow": "drop_newest"}], "classes"),  # classes of messages: name, overflow (drop_oldest, drop_newest, raise), ttl_s (0: never too old)
     ("envelope", "json", ["json", "frame", "none"]),  # how payloads travel: with sequence, boot and time as JSON or as a binary frame (docs/frames.md), or bare
     ("keepalive_s", 30, (5, 3600)),  # MQTT keep-alive: the broker publishes the last will 1.5 times this after the last packet [s]
@@ -138,7 +138,11 @@ def _network(name, given):
 
 def _broker(name, given):
     broker = {"host": _text(name + ".host", given.pop("host", None), 1, 253)}
-    broker["port"] = _check(name + ".port", given.pop("port", 1883), (1, 65535))
+    broker["protocol"] = _check(name + ".protocol", given.pop("protocol", "mqtt"), ["mqtt", "frames"])
+    broker["transport"] = _check(name + ".transport", given.pop("transport", "tcp"), ["tcp", "udp"])
+    if broker["transport"] == "udp" and broker["protocol"] != "frames":
+        raise ConfigError("%s.transport: udp carries the protocol frames only" % name)
+    broker["port"] = _check(name + ".port", given.pop("port", 1883 if broker["protocol"] == "mqtt" else 7180), (1, 65535))
     for key in ("user", "password"):
         text = given.pop(key, None)
         if text is not None:

@@ -4,7 +4,7 @@ from micropython import const
 from time import ticks_ms
 
 from .retry import Target
-from .transport import resolve
+from .transport import Tcp, resolve
 
 _REMEMBERED = const(3)  # the resume record has room for that many
 _RETRY = const(44)  # in the resume record, for each: attempt, breaker, low half of the stamp of the next try
@@ -26,6 +26,14 @@ class Endpoint:
         self._named = not broker["host"].replace(".", "").isdigit()
         if self._block:
             self.target.unpack(*block.peek(_RETRY + self._spot, _RETRY_FORM), ticks_ms(), stamp)
+
+    # A transport that leads there.
+    def transport(self):
+        if self.broker["transport"] == "udp":
+            from .transport_udp import Udp
+
+            return Udp()
+        return Tcp()
 
     # The address to dial. before_dns(): called when this is going to block. Raises Fault(DNS).
     def address(self, before_dns):

@@ -25,7 +25,8 @@ SUBSCRIBED = 9
 # Flags of a MESSAGE: bits 0-1 the QoS.
 RETAIN = 4
 DUP = 8
-BARE = 16  # without envelope and number
+NUMBERED = 16  # the number follows the topic; without it a message between node and gateway is bare
+PACKED = 32  # the number of the schema follows
 
 _HEAD = ">2sBBHI"
 _BODY = ">BIHIB"  # of a MESSAGE: flags, boot epoch, time (upper and lower part), length of the topic
@@ -55,11 +56,17 @@ def encode(kind, seq, payload=b"", salt=0):
 
 
 # The payload of a MESSAGE. epoch: boot epoch of the sender. t: ms since 1970, 0 when unknown. topic: bytes, at most 255.
-def message(flags, epoch, t, topic, payload):
+def message(flags, epoch, t, topic, payload, schema=0, number=0):
+    if schema:
+        flags |= PACKED
+        payload = bytes((schema,)) + payload
+    if number:
+        flags |= NUMBERED
+        payload = pack(">I", number) + payload
     return pack(_BODY, flags, epoch, t >> 32, t & 0xFFFFFFFF, len(topic)) + topic + payload
 
 
-# (flags, epoch, t, topic, payload) of a MESSAGE's payload. Raises ValueError when it is none.
+# (flags, epoch, t, topic, payload, schema, number - 0: none) of a MESSAGE's payload. Raises ValueError when it is none.
 def open_message(body):
     if len(body) < _BODY_SIZE:
         raise ValueError("message of %d bytes" % len(body))
@@ -67,13 +74,22 @@ def open_message(body):
     end = _BODY_SIZE + n
     if len(body) < end:
         raise ValueError("message cut off in its topic")
-    return flags, epoch, high << 32 | low, bytes(body[_BODY_SIZE:end]), bytes(body[end:])
+    schema = number = 0
+    topic = bytes(body[_BODY_SIZE:end])
+    if len(body) < end + (4 if flags & NUMBERED else 0) + (1 if flags & PACKED else 0):
+        raise ValueError("message cut off in its number")
+    if flags & NUMBERED:
+        number = unpack_from(">I", body, end)[0]
+        end += 4
+    if flags & PACKED:
+        schema = body[end]
+        end += 1
+    return flags & 15, epoch, high << 32 | low, topic, bytes(body[end:]), schema, number
 
 
 # The envelope "frame": what a message carries as its MQTT payload (as envelope.wrap; t is text, "null" when unknown). Bytes.
-# The schema is not told: a receiver takes the newest of the topic.
 def wrap(seq, epoch, t, payload, schema=0):
-    return encode(MESSAGE, seq, message(0, epoch, 0 if t == "null" else int(t), b"", payload))
+    return encode(MESSAGE, seq, message(0, epoch, 0 if t == "null" else int(t), b"", payload, schema))
 
 
 # Takes bytes as they come, in any pieces, and calls take(kind, sequence, payload) for each intact frame. The payload is a

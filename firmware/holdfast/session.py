@@ -31,7 +31,7 @@ _PID_NOTE = const(65003)  # and up, 500 in turn
 _OVERHEAD = const(9)  # bytes of a PUBLISH besides topic and payload, at most
 _PROBES = const(3)
 _LONGEST = const(65536)  # bytes of a packet that is put up with; more than in_bytes of it is skipped
-_REFUSALS = ("protocol", "rejected", "rejected", "busy", "auth", "auth")  # by CONNACK code
+REFUSALS = ("protocol", "rejected", "rejected", "busy", "auth", "auth")  # by CONNACK code
 
 
 # What makes a message's payload what travels: a function, None for bare payloads.
@@ -63,10 +63,10 @@ class Session(MQTTClient):
         self._received = None
         self.up = self.late = False
 
-    # A connection is open: puts CONNECT into `out` and, unless the broker is a patient one (it hangs up when anything
-    # comes before its CONNACK), the first window of messages behind it: MQTT 3.1.1 section 3.1.4 allows that.
-    def begin(self, now, user, password, patient):
-        self._parser = Parser(self._packet, self._puback, self._cfg["in_bytes"], _LONGEST)
+    # A connection to `broker` (its settings) is open: puts CONNECT into `out` and, unless the broker is a patient one (it
+    # hangs up when anything comes before its CONNACK), the first window of messages behind it: MQTT 3.1.1 section 3.1.4
+    # allows that.
+    def begin(self, now, broker, patient):
         self._now = self._since = self._sent_at = self._oldest_at = self._began = now
         self._owed = True  # an answer is due, and has been since _since
         self._pings = self._probes = self._oldest = 0
@@ -76,13 +76,19 @@ class Session(MQTTClient):
         self.up = self.late = False
         self.proven = False  # something was acknowledged on this connection
         self._outbox.rewind()
+        self.out.clear()
+        self._introduce(broker)
+        self._notes = [(topic, payload, _RETAIN | 1) for topic, payload in self.retained]
+        self.pump(now)
+
+    def _introduce(self, broker):
+        self._parser = Parser(self._packet, self._puback, self._cfg["in_bytes"], _LONGEST)
         out = self.out
-        out.clear()
         texts = [self.client_id, self.lw_topic, self.lw_msg]
         flags = 0x2C  # will, QoS 1, retained; clean session off
-        if user:
+        if broker["user"]:
             flags |= 0xC0
-            texts += [user, password or ""]
+            texts += [broker["user"], broker["password"] or ""]
         texts = [s.encode() for s in texts]
         out.head(_CONNECT, 10 + sum([2 + len(s) for s in texts]))
         out.write(b"\0\4MQTT\4" + bytes((flags,)))
@@ -90,8 +96,6 @@ class Session(MQTTClient):
         for s in texts:
             out.string(s)
         self._status("online")
-        self._notes = [(topic, payload, _RETAIN | 1) for topic, payload in self.retained]
-        self.pump(now)
 
     def _status(self, text):
         self._publish(self.lw_topic.encode(), text.encode(), _RETAIN | 1, _PID_STATUS, 0)
@@ -115,11 +119,8 @@ class Session(MQTTClient):
         window = self._cfg["window"]
         while len(box.seqs) < window and box.load():
             if box.released:
-                if not self.up:  # whether the broker still knows of its PUBREC, its CONNACK says
+                if not self._release(box.pid):
                     return
-                if self.out.room() < _OVERHEAD:
-                    return
-                self.out.answer(_PUBREL, box.pid)
             else:
                 payload = box.payload
                 if self._wrap:
@@ -136,6 +137,13 @@ class Session(MQTTClient):
                     self._timed = box.pid
                     self._timed_at = now
             self._owner.sent(box.seq, box.dup)
+
+    # Whether the broker still knows of its PUBREC, its CONNACK says: not before.
+    def _release(self, pid):
+        if not self.up or self.out.room() < _OVERHEAD:
+            return False
+        self.out.answer(_PUBREL, pid)
+        return True
 
     # False when it does not fit into what is left of `out`.
     def _publish(self, topic, payload, flags, pid, dup):
@@ -199,7 +207,7 @@ class Session(MQTTClient):
         out = self.out
         if kind == _CONNACK:
             if pid & 255:
-                raise Fault(_REFUSALS[body[1]] if body[1] < 6 else "protocol", "CONNACK %d" % body[1])
+                raise Fault(REFUSALS[body[1]] if body[1] < 6 else "protocol", "CONNACK %d" % body[1])
             self.up = True
             self._held = False
             self._outbox.forgotten = not body[0] & 1

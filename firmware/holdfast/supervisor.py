@@ -13,9 +13,7 @@ from .errors import Fault, translate
 from .ladder import climb
 from .retry import Target
 from .rtt import Rtt
-from .session import Session
 from .states import follow
-from .transport import Tcp
 
 _DNS_MS = const(22000)  # getaddrinfo at its worst: three servers that do not answer
 _POLL_MS = const(60)  # the port has no event for joining; looked at while associating only
@@ -50,8 +48,8 @@ class Supervisor:
         self._beat = watchdog.watch("link", cfg["link_limit_s"] * 1000)
         self.bell = Bell()
         self.rtt = Rtt(cfg["suspect_ms"], cfg["probe_ms"])
-        self.session = Session(cfg, prefix, outbox, self.rtt, self)
-        self._tcp = Tcp()
+        self._prefix = prefix
+        self._chosen = self._speaks = self.session = None
         self._in = bytearray(256)
         self._reader = self._writer = self._fault = None
         self.state = "down"
@@ -61,6 +59,7 @@ class Supervisor:
         brokers = cfg["brokers"]
         self._ends = [Endpoint(cfg, brokers[i], i, block, stamp()) for i in range(len(brokers))]
         self.at = block.peek(_BROKER, "B")[0] % len(brokers)  # the broker in use
+        self._choose()
         self._outage = stamp()
         self._climbed_s = 0  # length of the outage when the ladder was last used
         self._useful = False
@@ -97,6 +96,24 @@ class Supervisor:
     async def _sleep(self, ms):
         await self.bell.wait(min(ms, _TURN_MS))
         self._beat()
+
+    # Transport and session as the broker in use wants them.
+    def _choose(self):
+        end = self._ends[self.at]
+        if self._chosen is end:
+            return
+        self._chosen = end
+        self._tcp = end.transport()
+        if self._speaks != end.broker["protocol"]:
+            self._speaks = end.broker["protocol"]
+            if self._speaks == "frames":
+                from .session_frames import FrameSession as Session
+            else:
+                from .session import Session
+            former = self.session
+            self.session = Session(self._cfg, self._prefix, self._box, self.rtt, self)
+            if former:
+                self.session.retained = former.retained
 
     def _outage_ms(self):
         return (self._stamp() - self._outage) * 100
@@ -154,6 +171,7 @@ class Supervisor:
             return self._to("wait")
         if not self._path.up():
             raise Fault("link", "no path")
+        self._choose()
         self._tcp.dial(end.address(self._before_dns))
         # Most tries are short, so that when the network comes back the next SYN is never far; some suit a slow network.
         n = end.target.attempt
@@ -169,7 +187,7 @@ class Supervisor:
                 return
         self._tcp.read(self._in, True)  # nothing has come, but a connection that failed says so
         self._wanted = list(self._node.router.patterns)
-        self.session.begin(ticks_ms(), end.broker["user"], end.broker["password"], end.patient)
+        self.session.begin(ticks_ms(), end.broker, end.patient)
         self._flush()
         self._reader = create_task(self._read())
         await self._serve()
@@ -225,8 +243,11 @@ class Supervisor:
         try:
             while True:
                 await _io(core._io_queue.queue_read, self._tcp.sock)
-                n = self._tcp.read(self._in, False)
-                if n:
+                n = len(data)
+                while n == len(data):  # a datagram, or what TLS holds, may be more
+                    n = self._tcp.read(self._in, False)
+                    if not n:
+                        break
                     now = ticks_ms()
                     session.receive(data, n, now)
                     if self.state == "suspect":

@@ -76,9 +76,9 @@ def _open_frame(raw):
     found = frames.open_envelope(raw)
     if not found or not found[0]:
         raise Malformed("frame: damaged, or not one message frame alone")
-    seq, epoch, t, payload = found
+    seq, epoch, t, payload, schema = found
     time_ms, odd = plausible(t)
-    return Opened(FRAME, epoch, seq, time_ms, payload, None, odd)
+    return Opened(FRAME, epoch, seq, time_ms, payload, None, odd, schema)
 
 
 def plausible(t):

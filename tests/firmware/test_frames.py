@@ -41,7 +41,7 @@ def test_frames_are_decoded_as_specified_in_any_pieces():
 
 def test_messages_are_as_specified():
     for v in vectors("messages"):
-        fields = v["flags"], v["epoch"], v["t"], unhexlify(v["topic"]), unhexlify(v["payload"])
+        fields = v["flags"], v["epoch"], v["t"], unhexlify(v["topic"]), unhexlify(v["payload"]), v.get("schema", 0), v.get("number", 0)
         assert frames.message(*fields) == unhexlify(v["body"]), v["name"]
         assert frames.open_message(memoryview(unhexlify(v["body"]))) == fields, v["name"]
 
@@ -59,7 +59,7 @@ def test_streams_yield_exactly_their_intact_frames():
 
 
 def test_a_message_that_is_cut_off_is_refused():
-    body = frames.message(1, 2, 3, b"topic", b"")
+    body = frames.message(1, 2, 3, b"topic", b"", 9, 77)
     for n in range(len(body)):
         try:
             frames.open_message(body[:n])

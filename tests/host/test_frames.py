@@ -49,7 +49,7 @@ def test_a_frame_is_what_the_specification_says(v):
 
 @pytest.mark.parametrize("v", **named(VECTORS["messages"]))
 def test_a_message_is_what_the_specification_says(v):
-    fields = v["flags"], v["epoch"], v["t"], bytes.fromhex(v["topic"]), bytes.fromhex(v["payload"])
+    fields = v["flags"], v["epoch"], v["t"], bytes.fromhex(v["topic"]), bytes.fromhex(v["payload"]), v.get("schema", 0), v.get("number", 0)
     assert frames.message(*fields).hex() == v["body"]
     assert frames.open_message(bytes.fromhex(v["body"])) == fields
 
@@ -98,7 +98,7 @@ def test_every_truncation_lets_the_next_frame_through():
 @pytest.mark.parametrize("v", **named(VECTORS["envelopes"]))
 def test_an_envelope_is_opened_and_counts_for_the_verdict(v):
     raw = bytes.fromhex(v["frame"])
-    assert frames.open_envelope(raw) == (v["sequence"], v["epoch"], v["t"], bytes.fromhex(v["payload"]))
+    assert frames.open_envelope(raw) == (v["sequence"], v["epoch"], v["t"], bytes.fromhex(v["payload"]), None)
     assert frames.open_envelope(raw + b"x") is None and frames.open_envelope(raw[:-1]) is None and frames.open_envelope(b"") is None
     numbered = frames.encode(frames.MESSAGE, 1, frames.message(0, 1, 0, b"", b"cafe01:17 21.5"))
     event = {"t": 5, "src": "broker", "ev": "recv", "payload64": base64.b64encode(numbered).decode()}

@@ -62,8 +62,8 @@ class Node:
     def send(self, kind, seq, payload=b""):
         self._send(frames.encode(kind, seq, payload, self.salt))
 
-    def message(self, seq, payload, topic=b"sensor/t", flags=1, epoch=3, t=0):
-        self.send(frames.MESSAGE, seq, frames.message(flags, epoch, t, topic, payload))
+    def message(self, seq, payload, topic=b"sensor/t", flags=1, epoch=3, t=0, number=None):
+        self.send(frames.MESSAGE, seq, frames.message(flags, epoch, t, topic, payload, 0, seq if number is None else number))
 
     async def next(self, kind):
         while True:
@@ -158,14 +158,14 @@ def test_messages_go_up_in_the_envelope_of_the_node_and_down_to_it(kind, over):
             assert await node.next(frames.ACK) == (7, b"")
             assert await observer.next("holdfast/n1/status") == b"online"
             assert json.loads(await observer.next("holdfast/n1/sensor/t")) == {"i": 7, "b": 3, "t": 1767225600123, "p": "21.5"}
-            node.message(0xFFFF0001, b'{"ok":true}', b"reply", 1 | frames.BARE)
+            node.message(65001, b'{"ok":true}', b"reply", number=0)
             assert await observer.next("holdfast/n1/reply") == b'{"ok":true}'
-            assert await node.next(frames.ACK) == (0xFFFF0001, b"")
+            assert await node.next(frames.ACK) == (65001, b"")
             node.send(frames.SUBSCRIBE, 1, b"\1\5cmd/+\2\3a/#")
             assert await node.next(frames.SUBSCRIBED) == (1, b"\1\2")
             observer.publish("holdfast/n1/cmd/led", b"on")
             seq, payload = await node.next(frames.MESSAGE)
-            assert frames.open_message(payload) == (1, 0, 0, b"cmd/led", b"on")
+            assert frames.open_message(payload) == (1, 0, 0, b"cmd/led", b"on", 0, 0)
             node.send(frames.ACK, seq)
             node.send(frames.PING, 99, b"12345678")
             assert await node.next(frames.PONG) == (99, b"12345678")
@@ -181,18 +181,21 @@ async def test_a_repeated_message_is_acknowledged_again_and_published_once(stand
     observer = await stand.observe()
     node = await stand.connect()
     node.hello(envelope="none")
-    for _ in range(2):
-        node.message(7, b"once")
+    for flags in (1, 1, 1 | frames.DUP):    # the second one is the same datagram twice
+        node.message(7, b"once", flags=flags)
         assert await node.next(frames.ACK) == (7, b"")
     again = await stand.connect(salt=0x5678)
     again.hello(envelope="none")
     await again.next(frames.WELCOME)
     again.message(7, b"once", flags=1 | frames.DUP)
     assert await again.next(frames.ACK) == (7, b"")
-    again.message(7, b"another epoch", epoch=4)
-    assert await again.next(frames.ACK) == (7, b"")
+    again.message(8, b"another epoch", epoch=4, number=7)
+    assert await again.next(frames.ACK) == (8, b"")
+    again.message(45000, b"asked for", number=7)    # R20: not marked as sent before
+    assert await again.next(frames.ACK) == (45000, b"")
     assert await observer.next("holdfast/n1/sensor/t") == b"once"
     assert await observer.next("holdfast/n1/sensor/t") == b"another epoch"
+    assert await observer.next("holdfast/n1/sensor/t") == b"asked for"
 
 
 @run

@@ -23,10 +23,11 @@ class Node:
     """What the gateway remembers of a node beyond one connection: which messages the broker has."""
 
     def __init__(self):
-        self.had = collections.OrderedDict()    # (epoch, number) → True
+        self.had = collections.OrderedDict()    # (epoch, number) → (salt, sequence) with which it came
 
-    def remember(self, key):
-        self.had[key] = True
+    def remember(self, key, how):
+        self.had.pop(key, None)
+        self.had[key] = how
         while len(self.had) > REMEMBERED:
             self.had.popitem(last=False)
 
@@ -46,7 +47,7 @@ class Link:
         self._welcome = b""
         self._early = []                # what came behind HELLO, while the broker was asked
         self._held = []                 # what the broker had for the node before that
-        self._on_the_way = {}           # (epoch, number) or bare sequence → None: published, not acknowledged by the broker
+        self._on_the_way = set()        # sequences published and not acknowledged by the broker
         self._down = {}                 # our number → [frame, when sent, ack]
         self._next = 1
         self.uplink = None
@@ -120,35 +121,33 @@ class Link:
 
     def _message(self, seq, payload):
         try:
-            flags, epoch, t, topic, payload = frames.open_message(payload)
+            flags, epoch, t, topic, payload, schema, number = frames.open_message(payload)
             topic = topic.decode()
         except ValueError:
             return self.close("a message that makes no sense")
         if not topic or "+" in topic or "#" in topic or "\0" in topic or flags & 3 == 3:
             return self.close("a message that makes no sense")
-        bare = flags & frames.BARE
-        key = None if bare else (epoch, seq)
-        if key in self._node.had:
+        key = (epoch, number) if number else None
+        this = self.salt, seq       # the same datagram twice is the same message, too
+        if key and key in self._node.had and (flags & frames.DUP or self._node.had[key] == this):
             self.repeated += 1
-            self._node.remember(key)
             return self._send(frames.ACK, seq)
-        if key is not None and key in self._on_the_way:
+        if seq in self._on_the_way:
             return
-        if key is not None:
-            self._on_the_way[key] = None
-        self.uplink.publish(self.prefix + topic, payload if bare else self._wrap(seq, epoch, t, payload), flags & 3, bool(flags & frames.RETAIN),
-                            lambda: self._published(seq, key))
+        self._on_the_way.add(seq)
+        self.uplink.publish(self.prefix + topic, self._wrap(number, epoch, t, payload, schema) if number else payload, flags & 3,
+                            bool(flags & frames.RETAIN), lambda: self._published(seq, key, this))
 
-    def _wrap(self, seq, epoch, t, payload):
+    def _wrap(self, seq, epoch, t, payload, schema):
         if self._envelope == "none":
             return payload
-        return (frames.wrap if self._envelope == "frame" else _json_envelope)(seq, epoch, str(t or "null"), payload)
+        return (frames.wrap if self._envelope == "frame" else _json_envelope)(seq, epoch, str(t or "null"), payload, schema)
 
-    def _published(self, seq, key):
+    def _published(self, seq, key, this):
         self.published += 1
-        if key is not None:
-            self._on_the_way.pop(key, None)
-            self._node.remember(key)
+        self._on_the_way.discard(seq)
+        if key:
+            self._node.remember(key, this)
         if not self.closed:
             self._send(frames.ACK, seq)
 

@@ -13,7 +13,7 @@ from ..drivers.twin import TwinAir, TwinAp, TwinClock, TwinDns, TwinLines, TwinM
 from ..rig import Rig
 from ..twin import TwinHost
 from ..twin.host import KEY, SSID
-from . import flashcache
+from . import flashcache, services
 from .brokers import Brokers, start_broker, wanted_kind, watch
 
 USER = "node"
@@ -39,7 +39,8 @@ def rig(plan, history, options, stack):
     ips = []
     for broker, name in zip(brokers, names):
         options.say("broker: %s at %s:%d" % (broker.kind, *broker.address))
-        ips.append(host.add_host(name, {PORT: broker.address}))
+        tcp, udp = services.routes(plan["config"], broker, stack, options.say)
+        ips.append(host.add_host(name, {PORT: broker.address, **tcp}))
     login = {"wifi": [{"ssid": SSID, "key": KEY}],
              "brokers": [{"host": at, "port": PORT, "user": USER, "password": password} for at in (names if world.get("named") else ips)]}
     boards = {name: host.add_board(name, seed=plan["seed"] + index, ticks_start_ms=world.get("ticks_start_ms", 0))

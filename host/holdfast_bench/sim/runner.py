@@ -227,10 +227,13 @@ def _share_kb(micropython, work):
         partial.replace(kept)
         shutil.rmtree(probe)
     plan_kb = PLAN_FACTOR * os.path.getsize(work / "spec.json") // 1024
-    return int(kept.read_text()) // 1024 + (WORLD_WORKING_KB + plan_kb) * micropython.bits // 32
+    spec = json.loads((work / "spec.json").read_text())
+    extras_kb = GATEWAY_KB if any("frames_port" in broker for broker in spec["brokers"]) else 0
+    return int(kept.read_text()) // 1024 + (WORLD_WORKING_KB + extras_kb + plan_kb) * micropython.bits // 32
 
 
 WORLD_WORKING_KB = 64   # what the world needs beside what it is: frames under way, the broker's queues
+GATEWAY_KB = 48         # the gateway's code, and the numbers it remembers
 PLAN_FACTOR = 3         # bytes of heap that a byte of the plan's JSON takes, generously: about 2 were seen
 
 

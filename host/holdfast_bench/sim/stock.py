@@ -9,6 +9,7 @@ from . import runner
 
 STREAMS = Path(__file__).resolve().parents[1] / "campaign" / "app" / "main.py"
 WIFI = {"ssid": "holdfast", "key": "holdfast-key"}
+FRAMES_PORT = 7180
 BROKER = {"ip": "10.73.0.2", "port": 1883, "name": "broker.test", "user": "node", "password": "node-password"}
 
 
@@ -21,6 +22,9 @@ def stock_spec(plan, firmware=None, seed=None, **world):
     settings = {"verbose": True, **plan.get("config", {})}
     wifi = {**WIFI, **{key: world.pop(key) for key in ("channel", "rssi") if key in world}}
     brokers = [_broker(n) for n in range(world.pop("brokers", 1))]
+    for broker, entry in zip(brokers, settings.get("brokers", [])):
+        if entry.get("protocol") == "frames":
+            broker["frames_port"] = entry.get("port", FRAMES_PORT)
     named = world.pop("named", False)
     secrets = {"wifi": [WIFI], "brokers": [{"host": b["name"] if named else b["ip"], "port": b["port"], "user": b["user"], "password": b["password"]}
                                            for b in brokers]}

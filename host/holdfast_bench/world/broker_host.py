@@ -13,6 +13,7 @@ class BrokerHost:
         self.port = port
         self.broker = broker
         broker.wake_at = self._wake_at
+        self.on_stop = None         # a gateway in front of it wants to know
         self._timer = None
         self._timer_at_ms = 0
 
@@ -27,6 +28,8 @@ class BrokerHost:
         if self.running():
             self.host.process_died(self.port)
             self.broker.crash(keep_sessions)
+            if self.on_stop:
+                self.on_stop()
             self.kernel.cancel(self._timer)
             self._timer = None
 

@@ -76,7 +76,7 @@ poller = select.poll()
 poller.register(tcp.sock, select.POLLOUT)
 poller.poll(5000)
 poller.modify(tcp.sock, select.POLLIN)
-session.begin(time.ticks_ms(), None, None, False)
+session.begin(time.ticks_ms(), {"user": None, "password": None}, False)
 data = bytearray(256)
 while not Owner.acks:
     if session.out.end:

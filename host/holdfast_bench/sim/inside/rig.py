@@ -94,6 +94,9 @@ class Rig:
             users = {entry["user"].encode(): entry["password"].encode()}
         broker = BrokerHost(self.kernel, self.hosts[ip], entry["port"], Broker(users, _Ears(self, number)))
         broker.start()
+        if "frames_port" in entry:
+            from ...world.gateway import GatewayHost
+            GatewayHost(broker, entry["frames_port"])
         return broker
 
     def _timed(self, call, what):

@@ -78,7 +78,7 @@ def _fault(name, at_ms, momentary):
 def _recovered_s(events, seed, subtract_join):
     """From the end of the outage to the first PUBACK of a message of the application at the node; None: never."""
     healed = next(e["t"] for e in events if e["src"] == "bench" and e["ev"] == "end")
-    acked = [e["t"] + ONE_WAY_MS for e in events if e["src"] == "broker" and e["ev"] == "recv" and numbered(e["payload"]) and e["t"] >= healed]
+    acked = [e["t"] + ONE_WAY_MS for e in events if e["src"] == "broker" and e["ev"] == "recv" and numbered(e) and e["t"] >= healed]
     if not acked:
         return None
     join_ms = 0

@@ -16,6 +16,7 @@ MAX_PACKET = 1 << 20
 MAX_SESSIONS = 10_000
 MAX_RETAINED = 10_000
 MAX_ROUTES = 1000       # topics whose receivers are remembered
+EXCUSED_MS = 1000       # how often the silence of a client that is not being listened to is looked at
 MAX_HALF = 1000         # QoS 2 messages of one client between PUBLISH and PUBREL
 
 
@@ -99,7 +100,7 @@ class Broker:
         """See to it that this link's silence is looked at when its limit is reached at the earliest."""
         if not link.limit_ms:
             return
-        at_ms = max(link.heard_at_ms + link.limit_ms, self.now_ms + 1)
+        at_ms = max(link.heard_at_ms + link.limit_ms, self.now_ms + (EXCUSED_MS if self.faults.deaf or link.held else 1))
         if self._check_at_ms is None or at_ms < self._check_at_ms:
             self._check_at_ms = at_ms
             if self.wake_at:

@@ -14,6 +14,7 @@ ACK_DELAY_MS = 40
 RTO_MIN_MS = 200
 RTO_MAX_MS = 120_000
 TRIES_MAX = 15
+ORPHAN_TRIES_MAX = 8        # when the application has closed already (tcp_orphan_retries)
 SYN_ACK_MS = 1000           # first repetition of a SYN-ACK, then doubled
 SYN_ACKS_MAX = 5
 
@@ -86,6 +87,7 @@ class Peer(End):
         if self._closed or self.dead:
             return
         self._closed = True
+        self.tries_max = ORPHAN_TRIES_MAX
         if self._unread:
             self.abort()
             return
@@ -209,6 +211,7 @@ class Host:
         self.refusing = False       # a packet filter answers every SYN with RST
         self.ports = {}
         self.peers = []
+        self.backlog = None         # connections it holds at most; a listen queue that is full drops SYNs
         self.connects_per_s = None  # SYNs accepted a second; the others are dropped, as by a full listen queue
         self.dropped_syns = 0
         self._credit = None         # thousandths of a connection that may be accepted now
@@ -226,7 +229,7 @@ class Host:
             if peer.other is flow:
                 peer.answer()
                 return
-        if self.connects_per_s is not None and not self._token():
+        if self.backlog is not None and len(self.peers) >= self.backlog or self.connects_per_s is not None and not self._token():
             self.dropped_syns += 1
             return
         peer = Peer(self, flow, app)

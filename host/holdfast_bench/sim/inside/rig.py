@@ -22,6 +22,7 @@ from .tally import Tally
 
 GATEWAY = "10.73.0.1"       # the access point, which is also the name server
 CHIP = "10.73.0.15"
+BACKLOG = 40                # connections that a hanging broker leaves in its machine's queue, before that is full
 BLOCK_MS = 10               # blocking calls from this length on are in the history
 
 
@@ -87,6 +88,7 @@ class Rig:
         ip = entry["ip"]
         if ip not in self.hosts:
             self.hosts[ip] = Host(self.kernel)
+            self.hosts[ip].backlog = BACKLOG
         if "name" in entry:
             self.dns.names[entry["name"].lower()] = (ip, entry.get("ttl_s", 60))
         users = None

@@ -22,6 +22,7 @@ class History:
     def __init__(self, clock=time.monotonic):
         self.events = []
         self.discarded = 0
+        self.watching = False  # somebody waits for an event, not only for a time: of interest where waiting makes time pass
         self._clock = clock
         self._began = clock()
         self._changed = threading.Condition()

@@ -43,6 +43,13 @@ class Rig:
     broker: Any = None  # stop(), kill(), start(), answers(), address; None when it is not ours to stop
     switch_on: Callable[[], None] = lambda: None  # begins the run: cold start of every board
 
+    # publish(board, topic, payload, qos, retain): a message from the broker's side
+    publish: Callable[..., None] = None
+
+    def fault(self, name, boards, args, rng):
+        """The fault of that name for these boards, not yet begun."""
+        return catalogue()[name](self, boards, args, rng)
+
     def check(self, plan):
         """Raises Cannot naming the first fault of the plan that this rig cannot make, and what is missing."""
         for action in plan["actions"]:

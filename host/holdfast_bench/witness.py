@@ -15,6 +15,7 @@ from .errors import BenchError, TimedOut
 CONNECT_LIMIT_S = 15
 RECONNECT_S = 0.3
 KEEPALIVE_S = 15
+PUBLISH_LIMIT_S = 10
 
 
 class Witness:
@@ -55,6 +56,14 @@ class Witness:
         self._client.on_disconnect = None
         self._client.disconnect()
         self._client.loop_stop()
+
+    def publish(self, topic, payload, qos, retain):
+        """Sends a message to whoever subscribed. Raises BenchError when the broker does not take it."""
+        sent = self._client.publish(topic, payload, qos, retain)
+        try:
+            sent.wait_for_publish(PUBLISH_LIMIT_S)
+        except (RuntimeError, ValueError) as e:
+            raise BenchError("the broker does not take a message for %s: %s" % (topic, e)) from None
 
     # -- in paho's thread ----------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import pytest
 
 from holdfast_bench.checks import judge
 from holdfast_bench.errors import BenchError
+from holdfast_bench.faults import catalogue
 from holdfast_bench.history import History
 from holdfast_bench.scenario.executor import Executor
 
@@ -58,6 +59,9 @@ class Rig:
 
     def switch_on(self):
         pass
+
+    def fault(self, name, boards, args, rng):
+        return catalogue()[name](self, boards, args, rng)
 
     def did(self, what):
         self.log.append((self.history.now_ms(), what))

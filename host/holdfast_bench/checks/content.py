@@ -34,7 +34,7 @@ def content(case):
             findings.append(found("content", BAD, "%s:%d arrived with other bytes than it was given" % name, e["t"], ["%s:%d" % name]))
         if kinds is not None and (life not in known or n > known[life] + (UNTOLD if cuts else 0) and not gaps):
             findings.append(found("content", BAD, "%s:%d arrived, but nobody has handed it over" % name, e["t"], ["%s:%d" % name]))
-        _same_meaning(envelope(e), name, meaning, e["t"], findings)
+        _same_meaning(envelope(e), name, meaning, e, findings)
     return Outcome({}, findings[:5])
 
 
@@ -69,10 +69,10 @@ def _gaps(case):
     return any(e["ev"] in ("missed", "port_lost") or (e["ev"] == "log" and "left out" in e.get("msg", "")) for e in case.events)
 
 
-def _same_meaning(opened, name, meaning, t, findings):
-    """Sequence number i of boot epoch b stands for one message only."""
+def _same_meaning(opened, name, meaning, e, findings):
+    """Sequence number i of boot epoch b stands for one message of a board only."""
     if opened.seq is None:
         return
-    key = opened.epoch, opened.seq
+    key = opened.epoch, opened.seq, e.get("board")
     if meaning.setdefault(key, name) != name:
-        findings.append(found("content", BAD, "number %s of epoch %s is %s:%d, but was %s:%d before" % (key[1], key[0], *name, *meaning[key]), t))
+        findings.append(found("content", BAD, "number %s of epoch %s is %s:%d, but was %s:%d before" % (key[1], key[0], *name, *meaning[key]), e["t"]))

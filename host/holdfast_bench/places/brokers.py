@@ -80,17 +80,18 @@ def wanted_kind(plan, options):
 
 def watch(broker, history, stack, user=None, password=None, board_of=lambda topic: None):
     """Writes into the history what arrives at a broker: the built-in one tells itself, so that no fault inside it can hit the
-    witness too; others are subscribed to. Raises BenchError when the broker refuses."""
+    witness too; others are subscribed to. Returns publish(topic, payload, qos, retain). Raises BenchError when the broker refuses."""
     if broker.builtin:
         def told(src, ev, **fields):
             if ev == "recv":
                 board = board_of(fields["topic"])
                 history.add(src, ev, **({"board": board} if board else {}), **fields)
         broker.builtin.tell(told)
-        return
+        return broker.builtin.publish
     witness = Witness(*broker.address, history, "#", user, password, board_of=board_of)
     stack.callback(witness.stop)
     witness.start()
+    return witness.publish
 
 
 def start_broker(wanted, stack, host="127.0.0.1", port=0, users=None):

@@ -38,11 +38,12 @@ def _rig(name, board, plan, history, options, stack):
         rig.hooks = BrokerHooks(own_broker.builtin) if own_broker.builtin else None
     options.say("watching the broker at %s:%d" % address)
     if rig.broker:
-        watch(own_broker, history, stack, login.get("user"), login.get("password"), lambda topic: own)
+        publish = watch(own_broker, history, stack, login.get("user"), login.get("password"), lambda topic: own)
     else:
         witness = Witness(*address, history, "#", login.get("user"), login.get("password"), board_of=lambda topic: own)
         stack.callback(witness.stop)
-        witness.start()
+        publish = witness.start().publish
+    rig.publish = lambda board, *message: publish(*message)
     serial = SerialBoard(own, port, history, board.baud)
     stack.callback(serial.close)
     serial.open()

@@ -9,7 +9,7 @@ from ..checks import judge
 from ..history import History
 from ..live import watching
 from ..scenario.executor import Executor
-from ..sim import run as simulate
+from .sim import run as simulated
 
 
 def run_plan(plan, board, options, console=None):
@@ -59,7 +59,7 @@ def _place(board):
 def _simulated(plan, options):
     """The whole run is over before anybody could watch it: told in one line."""
     began = time.monotonic()
-    result = judge(simulate(plan, options.firmware), plan, "sim")
+    result = simulated(plan, options)
     virtual_s = max((e["t"] for e in result.events), default=0) / 1000
     options.say("%s: %.0f s of virtual time in %.1f s" % (plan["scenario"], virtual_s, time.monotonic() - began))
     return result

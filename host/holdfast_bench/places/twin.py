@@ -68,8 +68,8 @@ def rig(plan, history, options, stack):
         made.power[name], made.lines[name] = TwinPower(board), TwinLines(host, board)
         made.memory[name] = TwinMemory(host, board, lambda ev, name=name: history.add("chip/" + name, ev))
         made.clock[name] = TwinClock(host, board)
-    for broker in brokers:
-        watch(broker, history, stack, USER, password, _board_of(boards))
+    publishers = [watch(broker, history, stack, USER, password, _board_of(boards)) for broker in brokers]
+    made.publish = lambda board, *message: [publish(*message) for publish in publishers]
     made.switch_on = lambda: [board.power_on() for board in boards.values()]
     return made
 

@@ -4,6 +4,7 @@ Pure: (scenario, name, seed) → plan, a JSON-able dict. Random values are drawn
 more step shifts nothing elsewhere and sim, twin and hil see the same times. docs/architecture.md describes the plan.
 """
 
+import json
 import random
 
 from ..errors import BenchError
@@ -60,7 +61,7 @@ class _Unfold:
     def step(self, step, around, scope):
         """`around`: the action inside which the step stands, or None. `scope`: names as written → ids, of the steps beside and around it;
         this one's is added."""
-        name = step.id or step.fault or step.command.get("cmd", "command")
+        name = step.id or step.fault or (step.command.get("cmd", "command") if step.command else step.publish.topic)
         before = None
         for _ in range(step.times):
             own_id = _own_id(name, self._taken)
@@ -84,6 +85,12 @@ class _Unfold:
         if step.command is not None:
             action = {"id": own_id, **when, "do": "command", "command": step.command, "boards": where,
                       "resets": step.command.get("cmd") == "reset"}
+            self.actions.append(action)
+        elif step.publish is not None:
+            message = step.publish
+            payload = message.payload if isinstance(message.payload, str) else json.dumps(message.payload, separators=(",", ":"))
+            action = {"id": own_id, **when, "do": "publish", "topic": message.topic, "payload": payload, "qos": message.qos,
+                      "retain": message.retain, "boards": where}
             self.actions.append(action)
         else:
             action = self._fault(step, own_id, when, where, around, drawn)

@@ -51,13 +51,23 @@ class Expect(Strict):
     board: Optional[str] = None
 
 
+class Publish(Strict):
+    """A message from the broker's side to the board."""
+
+    topic: str = Field(min_length=1, pattern=r"^[^+#]+$")  # below the board's prefix, such as "cmd/ping"
+    payload: Union[str, dict[str, Any], list[Any]] = ""  # a table or list travels as JSON
+    qos: int = Field(default=0, ge=0, le=2)
+    retain: bool = False
+
+
 class Step(BaseModel):
-    """One fault or command on the time line. Keys that are not listed here are arguments of the fault."""
+    """One fault, command or message on the time line. Keys that are not listed here are arguments of the fault."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     fault: Optional[str] = None  # a name of the catalogue
     command: Optional[dict[str, Any]] = None  # instead of a fault: a console command to the board
+    publish: Optional[Publish] = None  # instead of a fault: a message from the broker's side
     id: Optional[str] = None  # by which others refer to it; otherwise the fault's name
     at_s: Optional[Seconds] = None  # after "ready", inside another step after its beginning; or
     after: Optional[str] = None  # the id of a step (its beginning), of its end ("<id>.end") or of an expectation, and
@@ -73,14 +83,14 @@ class Step(BaseModel):
 
     @model_validator(mode="after")
     def one_thing_at_one_time(self):
-        if (self.fault is None) == (self.command is None):
-            raise ValueError("a step is either `fault = \"…\"` or `command = {…}`")
+        if (self.fault is not None) + (self.command is not None) + (self.publish is not None) != 1:
+            raise ValueError("a step is either `fault = \"…\"`, `command = {…}` or `publish = {…}`")
         if (self.at_s is None) == (self.after is None):
             raise ValueError("a step needs a time: either `at_s = …` (seconds after ready) or `after = \"<id>\"`")
         if self.at_s is not None and self.delay_s != 0:
             raise ValueError("`delay_s` belongs to `after`; with `at_s` there is nothing to delay")
-        if self.command is not None and (self.model_extra or self.for_s is not None or self.step):
-            raise ValueError("a command takes its arguments inside `command = {…}` and has no `for_s` and no steps of its own")
+        if self.fault is None and (self.model_extra or self.for_s is not None or self.step):
+            raise ValueError("a command or message takes its arguments inside its {…} and has no `for_s` and no steps of its own")
         if (self.every_s is None) != (self.times == 1):
             raise ValueError("`every_s` and `times` belong together: every 20 s, 5 times")
         if self.every_s is not None and self.for_s is not None and least(self.every_s) <= most(self.for_s):

@@ -19,7 +19,7 @@ def stock_spec(plan, firmware=None, seed=None, **world):
     if len(plan["boards"]) != 1:
         raise runner.SimulationError("this scenario needs %d boards at once; so far that works on twins only" % len(plan["boards"]))
     folder = firmware or checkout.FIRMWARE
-    settings = {"verbose": True, **plan.get("config", {})}
+    settings = {"id": plan["boards"][0], "verbose": True, **plan.get("config", {})}
     wifi = {**WIFI, **{key: world.pop(key) for key in ("channel", "rssi") if key in world}}
     brokers = [_broker(n) for n in range(world.pop("brokers", 1))]
     for broker, entry in zip(brokers, settings.get("brokers", [])):
@@ -28,8 +28,9 @@ def stock_spec(plan, firmware=None, seed=None, **world):
     named = world.pop("named", False)
     secrets = {"wifi": [WIFI], "brokers": [{"host": b["name"] if named else b["ip"], "port": b["port"], "user": b["user"], "password": b["password"]}
                                            for b in brokers]}
-    config = bundle.make_config(secrets, settings, example=folder / "config.example.json")
-    return runner.Spec(plan=plan, config=json.loads(config), firmware=folder, wifi=wifi, brokers=brokers,
+    config = json.loads(bundle.make_config(secrets, settings, example=folder / "config.example.json"))
+    world["prefix"] = "%s/%s/" % (config.get("base", "holdfast"), config["id"])
+    return runner.Spec(plan=plan, config=config, firmware=folder, wifi=wifi, brokers=brokers,
                        seed=plan["seed"] if seed is None else seed, board=plan["boards"][0], world=world,
                        main=STREAMS if plan.get("application") == "streams" else None)
 

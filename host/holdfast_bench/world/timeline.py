@@ -4,7 +4,7 @@
 
 START = "start"
 # Events by which the history says that an action is done; `id` names it.
-_DONE = ("start", "expect", "fault", "end", "command")
+_DONE = ("start", "expect", "fault", "end", "command", "publish")
 
 
 def fits(pattern, event):

@@ -87,7 +87,7 @@ class Tap:
     # -- into the chip -------------------------------------------------------------------------------------------------
 
     def command(self, command, done):
-        """Send a console command; done(reply) with the answer as a dict, or with None when there was none in time."""
+        """Send a console command; done(reply) with the answer as a dict, or with None when there was none in time. Returns its id."""
         self._commands += 1
         own_id = self._commands
         text = dumps(command)
@@ -95,6 +95,7 @@ class Tap:
         limit = self._kernel.after(COMMAND_LIMIT_MS, self._unanswered, own_id)
         self._asked[own_id] = [done, limit]
         self._kernel.after(len(data) * BYTE_US // 1000, self.console.feed, data)
+        return own_id
 
     def _answered(self, reply):
         asked = self._asked.pop(reply.get("id"), None)

@@ -110,6 +110,11 @@ class Director:
             self._end(action["of"], action["id"])
         elif do == "command":
             self._command(action)
+        elif do == "publish":
+            rig = self._rig
+            for broker in rig.brokers:
+                broker.broker.publish((rig.prefix + action["topic"]).encode(), action["payload"].encode(), action["qos"], action["retain"])
+            self._note("publish", "id", action["id"], "boards", action["boards"], "topic", action["topic"])
         else:
             self._stop("`%s`: the simulation cannot do %r" % (action["id"], do))
 

@@ -13,6 +13,7 @@ from ...chip import boot
 from ...world.kernel import WorldError
 from . import lives
 from .director import Director
+from .puppet import Puppet
 from .rig import Rig
 
 BEAT_MS = 10_000
@@ -33,8 +34,7 @@ def main():
         sys.stdout.write("%d\n" % share)
         return
     lives.enter(spec["flash"], frozen)
-    director = Director(rig)
-    director.start()
+    (Puppet if spec.get("stepped") else Director)(rig).start()
     _beat(rig.kernel)
     try:
         lives.run(rig)

@@ -58,6 +58,7 @@ class Rig:
         self.spec = spec
         self.seed = seed = spec["seed"]
         self.board = spec["board"]
+        self.prefix = spec.get("prefix", "holdfast/%s/" % spec["board"])    # of the node's topics
         self.kernel = kernel = VirtualKernel()
         self.history = History(kernel, file, self.board)
         self.tally = Tally(kernel)

@@ -36,10 +36,12 @@ TABLE = (
     ("breaker_limit", 5, (1, 127)),  # times a broker may accept and drop the node before it is left alone for a while
     ("open_ms", 30000, (1000, 3600000)),  # that while [ms]
     ("barred_ms", 900000, (1000, 86400000)),  # pause after a broker has refused name or password [ms]
+    ("return_s", 60, (0, 3600)),  # with a backup broker: how often a preferred one is looked for, less often while it does not answer; 0: never [s]
     ("wifi_join_ms", 8000, (3000, 60000)),  # limit for one attempt to associate; the DHCP answer gets 20 s [ms]
     ("wifi_pm", 0, (0, 2)),  # radio power saving: 0 none, 1 and 2 save power and delay what comes in by up to a second
     ("lease_s", 3600, (0, 86400)),  # how long a remembered address is used without asking DHCP again; 0: never [s]
     ("reset_after_s", 1800, (0, 604800)),  # outage after which the chip is reset, each time later; 0: never [s]
+    ("cooldown_s", 30, (1, 3600)),  # deep sleep in place of the third reset and later ones [s]
     ("link_limit_s", 60, (30, 600)),  # check-in limit of the network task [s]
     ("watchdog_s", 30, (0, 3600)),  # hardware watchdog; with broker names instead of addresses at least 25; 0: none [s]
     ("stop_ms", 3000, (0, 60000)),  # node.stop() waits so long for messages on their way [ms]
@@ -142,13 +144,35 @@ def _broker(name, given):
     broker["transport"] = _check(name + ".transport", given.pop("transport", "tcp"), ["tcp", "udp"])
     if broker["transport"] == "udp" and broker["protocol"] != "frames":
         raise ConfigError("%s.transport: udp carries the protocol frames only" % name)
-    broker["port"] = _check(name + ".port", given.pop("port", 1883 if broker["protocol"] == "mqtt" else 7180), (1, 65535))
+    broker["tls"] = tls = _tls(name + ".tls", given.pop("tls", False))
+    if tls and broker["transport"] != "tcp":
+        raise ConfigError("%s.tls: needs the transport tcp" % name)
+    port = 7180 if broker["protocol"] == "frames" else 8883 if tls else 1883
+    broker["port"] = _check(name + ".port", given.pop("port", port), (1, 65535))
     for key in ("user", "password"):
         text = given.pop(key, None)
         if text is not None:
             _text("%s.%s" % (name, key), text, 0, 255)
         broker[key] = text
     return broker
+
+
+# False, true (verified, with the certificate in ca.der), or an object: ca, name, verify, cert, key.
+def _tls(name, given):
+    if given is False:
+        return None
+    given = {} if given is True else given
+    if not isinstance(given, dict):
+        raise ConfigError("%s: neither true nor false nor an object" % name)
+    given = dict(given)
+    tls = {"verify": _check(name + ".verify", given.pop("verify", True), "switch")}
+    for key, default in (("ca", "ca.der"), ("name", None), ("cert", None), ("key", None)):
+        tls[key] = value = given.pop(key, default)
+        if value is not None:
+            _text("%s.%s" % (name, key), value, 1, 64)
+    for key in sorted(given):
+        raise ConfigError("%s.%s: there is no such setting" % (name, key))
+    return tls
 
 
 def _class(name, given):

@@ -1,8 +1,10 @@
 # endpoint.py - one broker: where it is, how it likes to be spoken to, when it may be tried again.
-# May import: retry, transport.   Time (ticks, stamps) is handed in.   Blocks: address(), for DNS, when nothing is remembered.
+# May import: retry, transport.   Time (ticks, stamps) is handed in.   Blocks: address(), for DNS: when nothing is remembered, or what is leads
+# nowhere - then again after a minute at the earliest when there was no answer, and twice that each time.
 from micropython import const
 from time import ticks_ms
 
+from .errors import Fault
 from .retry import Target
 from .transport import Tcp, resolve
 
@@ -12,6 +14,9 @@ _RETRY_FORM = ">BBH"
 _ADDRESS = const(80)  # and the last good address
 _ADDRESS_FORM = "4s"
 _UNKNOWN = b"\0\0\0\0"
+_ASK_OFTEN = const(100)  # stamps
+_ASK_AGAIN = const(600)
+_ASK_LEAST = const(9600)
 
 
 class Endpoint:
@@ -20,12 +25,19 @@ class Endpoint:
         self.broker = broker
         self.target = Target(cfg)
         self.patient = False  # wants nothing before its CONNACK
+        self.clean = False  # the next session begins with nothing kept
         self._block = block if number < _REMEMBERED else None
         self._spot = 4 * number
         self._address = None
         self._named = not broker["host"].replace(".", "").isdigit()
+        self._doubted = False  # the address has led nowhere
+        self._ask_at = None  # stamp before which DNS is not asked about a doubted address
+        self._pause = _ASK_AGAIN
         if self._block:
             self.target.unpack(*block.peek(_RETRY + self._spot, _RETRY_FORM), ticks_ms(), stamp)
+            known = block.peek(_ADDRESS + self._spot, _ADDRESS_FORM)[0]
+            if self._named and known != _UNKNOWN:
+                self._address = resolve(".".join([str(n) for n in known]), broker["port"])
 
     # A transport that leads there.
     def transport(self):
@@ -33,30 +45,41 @@ class Endpoint:
             from .transport_udp import Udp
 
             return Udp()
+        if self.broker["tls"]:
+            from .transport_tls import Tls
+
+            return Tls(self.broker)
         return Tcp()
 
-    # The address to dial. before_dns(): called when this is going to block. Raises Fault(DNS).
-    def address(self, before_dns):
-        if self._address is None:
-            host = self.broker["host"]
+    # The address to dial. before_dns(): called when this is going to block. Raises Fault: dns.
+    def address(self, stamp, before_dns):
+        if self._address is None or self._doubted and (self._ask_at is None or stamp >= self._ask_at):
             if self._named:
-                known = self._block.peek(_ADDRESS + self._spot, _ADDRESS_FORM)[0] if self._block else _UNKNOWN
-                if known != _UNKNOWN:
-                    host = ".".join([str(n) for n in known])
-                else:
-                    before_dns()
-            self._address = resolve(host, self.broker["port"])
+                before_dns()
+            try:
+                self._address = resolve(self.broker["host"], self.broker["port"])
+                self._doubted = False
+                self._ask_at = stamp + _ASK_OFTEN  # an answer costs little, but may come from a cache
+            except Fault:
+                if self._address is None:
+                    raise
+                self._ask_at = stamp + self._pause  # the old one may be right after all: the name server is away, too
+                self._pause = min(self._pause * 2, _ASK_LEAST)
         return self._address
 
-    # Nobody answers there: ask DNS again. The caller commits the block.
+    # Is there an address to dial without asking DNS?
+    def known(self):
+        return self._address is not None or not self._named
+
+    # Nobody answers there: DNS may know better.
     def doubt(self):
-        if self._named:
-            self._address = None
-            if self._block:
-                self._block.poke(_ADDRESS + self._spot, _ADDRESS_FORM, _UNKNOWN)
+        self._doubted = self._named
 
     # The broker was there: its address is worth remembering over a reset. The caller commits the block.
     def confirm(self):
+        self._doubted = False
+        self._ask_at = None
+        self._pause = _ASK_AGAIN
         if self._named and self._block and isinstance(self._address[0], str):
             self._block.poke(_ADDRESS + self._spot, _ADDRESS_FORM, bytes([int(n) for n in self._address[0].split(".")]))
 

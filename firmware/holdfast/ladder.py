@@ -1,20 +1,23 @@
-# ladder.py - how far down the trouble is sought: session, association, radio, the whole chip.
+# ladder.py - how far down the trouble is sought: session, association, radio, the whole chip, its power domain.
 # May import: nothing.   Time: lengths of the outage are handed in.   Blocks: never.
 #
-# Rung 0, a new session, is what every retry is. The rungs above disturb more each, so each waits for its share of the
-# outage; only real progress leads down again. Rung and counts live in the resume record and survive the reset rung.
+# Rung 0, a new session or another broker, is what every retry is. The rungs above disturb more each, so each waits for its
+# share of the outage; only real progress leads down again. Rung and counts live in the resume record and survive the resets.
 #
-# Rungs: 0 new session, 1 re-associate, 2 radio off and on, 3 reset.
+# Rungs: 0 new session, 1 re-associate, 2 radio off and on, 3 reset, 4 cool-down in deep sleep, which switches off what a reset
+# leaves on.
 from micropython import const
 
 _DOUBLINGS = const(5)  # the pause between resets doubles up to that often
+_WARM = const(2)  # resets that did not help, after which it is deep sleep
 
 
 # The rung to use now, 0 for none. outage_s: length of the outage; used_s: its length when a rung above 0 was last used (0:
-# not yet); rung: that rung; resets: resets that have not helped so far; reset_after_s: outage before the first, 0: never.
+# not yet); rung: that rung; resets: resets and cool-downs that have not helped so far; reset_after_s: outage before the first,
+# 0: never.
 def climb(outage_s, used_s, rung, resets, reset_after_s):
     if reset_after_s and outage_s >= reset_after_s << min(resets, _DOUBLINGS):
-        return 3
+        return 3 if resets < _WARM else 4
     if outage_s >= 90 and (rung < 2 or not used_s or outage_s - used_s >= 120):
         return 2
     if outage_s >= 6 and (not used_s or outage_s - used_s >= 30):

@@ -11,7 +11,7 @@ import network
 _NOTHING = "0.0.0.0"
 _NO_AP = const(201)
 _SCAN_MS = const(2700)  # a scan of all channels is over by then; before that a 201 may be a stale one
-_QUICK_MS = const(700)  # for finding the access point on the channel where it was, and joining
+_QUICK_MS = const(650)  # for finding the access point on the channel where it was, and joining
 _DHCP_MS = const(20000)
 _DRIVER = (OSError, RuntimeError)  # strings, numbers, "Wifi Unknown Error 0x...": all mean try again
 # In the resume record: network in use; BSSID, channel (0: unknown); address, gateway, DNS server, prefix length and the
@@ -50,6 +50,7 @@ class Wifi:
         self._leased = False  # is the address a remembered one?
         self._tries = 0  # since the path was up
         self._closed = False  # disconnect() takes effect a little later: not up until begin()
+        self.settling = False  # the driver may still say that it is connected, which will soon be over
         self.wlan = network.WLAN(network.STA_IF)
         _try(self.wlan.config, reconnects=0)  # takes effect even where it raises: when the interface is not active yet
 
@@ -61,7 +62,7 @@ class Wifi:
         return self.wlan.ifconfig()[0]
 
     # Starts an attempt. Returns how long, in ms, association may take: most attempts only look on the channel where the
-    # access point was, and join; some give it more time, and some enough to look everywhere.
+    # access point was, and join; some give it more time, and some, the second for one, enough to look everywhere.
     def begin(self):
         wlan = self.wlan
         self._closed = False
@@ -72,6 +73,7 @@ class Wifi:
         _try(wlan.config, pm=self._cfg["wifi_pm"])
         net = self._cfg["wifi"][self._net]
         bssid, channel = self._block.peek(_RADIO, _RADIO_FORM)
+        self.settling = wlan.isconnected()
         _try(wlan.disconnect)  # ends a scan that is under way; and connect() to another network would be ignored
         self._set_address(net)
         told = self._told
@@ -88,8 +90,8 @@ class Wifi:
             _try(wlan.connect)
         n = self._tries
         self._tries = n + 1
-        self._wide = not channel or n % 8 == 7
-        return self._cfg["wifi_join_ms"] if self._wide else _QUICK_MS * (2 if n % 4 == 2 else 1)
+        self._wide = not channel or n % 24 == 1
+        return self._cfg["wifi_join_ms"] if self._wide else _QUICK_MS * (3 if n % 6 == 5 else 1)
 
     def _set_address(self, net):
         ip, gateway, dns, prefix, since = self._block.peek(_LEASE, _LEASE_FORM)

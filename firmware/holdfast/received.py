@@ -30,6 +30,12 @@ class Received:
             self._ids.remove(pid)
             self._save()
 
+    # Another broker, or one that has forgotten the session: its ids mean other messages.
+    def clear(self):
+        if self._ids:
+            self._ids = []
+            self._save()
+
     def _save(self):
         base = min(self._ids) if self._ids else 0
         bits = bytearray(_BITS // 8)

@@ -11,16 +11,19 @@ from .breaker import failed, is_open, rested
 
 # kind: (quick pause from, to [ms] - 0, 0: none -, how many quick tries - 0: as long as the outage is young -,
 #        failures of that kind in a row, what follows from so many)
-# "next": try the next broker. "climb": the layer below may be at fault. "bar": wants a human, let this broker rest.
+# "next": try the next broker. "climb": the next one too; when all have been tried, the layer below may be at fault.
+# "clean": the next session begins with nothing kept. "bar": wants a human, let this broker rest.
 _POLICY = {
     "timeout": (0, 200, 0, 3, "climb"),
     "link": (100, 300, 0, 3, "climb"),
-    "wifi": (20, 150, 0, 8, "climb"),
+    "wifi": (20, 100, 0, 8, "climb"),
+    "gone": (0, 100, 2, 3, "climb"),
+    "dns": (0, 0, 0, 1, "climb"),
+    "memory": (0, 0, 0, 3, "climb"),
     "refused": (200, 600, 0, 3, "next"),
     "closed": (50, 300, 2, 3, "next"),
-    "gone": (0, 100, 2, 3, "next"),
     "unacked": (0, 100, 2, 3, "next"),
-    "dns": (0, 0, 0, 1, "next"),
+    "protocol": (0, 0, 0, 3, "clean"),
     "auth": (0, 0, 0, 1, "bar"),
     "rejected": (0, 0, 0, 1, "bar"),
     "tls": (0, 0, 0, 1, "bar"),
@@ -28,7 +31,8 @@ _POLICY = {
 _OTHERS = (0, 0, 0, 3, "next")
 # A broker that accepts and then drops us is worse than one that is away: these are what its breaker counts.
 _UNKIND = ("closed", "busy", "unacked", "protocol")
-_FORGET = const(18000)  # stamps: a due time farther off than half an hour is left over from another age
+_FORGET = const(18000)  # stamps: no wait outlives a reset by more than half an hour; a due time farther off is left over from another age
+_BLOCKED = const(4)  # asking DNS stops everything: so many times as long as it took, it is not asked again
 
 
 class Target:
@@ -45,9 +49,9 @@ class Target:
         self._row = 0  # failures of the same kind in a row
         self._kind = self._due_at = None
 
-    # A try failed. outage_ms: how long the outage has lasted. rnd: () -> uniform 0..2**29-1.
-    # Returns what follows, None: nothing but the wait.
-    def failed(self, kind, outage_ms, now, rnd):
+    # A try failed. outage_ms: how long the outage has lasted; spent_ms: how long the try took, which counts as waiting.
+    # rnd: () -> uniform 0..2**29-1. Returns what follows, None: nothing but the wait.
+    def failed(self, kind, outage_ms, spent_ms, now, rnd):
         cfg = self._cfg
         low, high, quick, limit, follows = _POLICY.get(kind, _OTHERS)
         self.attempt += 1
@@ -57,7 +61,9 @@ class Target:
             wait = low + rnd() % (high - low + 1)
         else:
             self._last_ms = wait_ms(cfg["policy"], self.attempt, self._last_ms, cfg["base_ms"], cfg["cap_ms"], rnd())
-            wait = jitter_ms(cfg["jitter"], self._last_ms, rnd())
+            wait = max(jitter_ms(cfg["jitter"], self._last_ms, rnd()) - spent_ms, 0)
+            if kind == "dns":
+                wait = max(wait, spent_ms * _BLOCKED)
         if self._row % limit:
             follows = None
         if follows == "bar":
@@ -67,7 +73,7 @@ class Target:
             self.breaker = failed(self.breaker, cfg["breaker_limit"])
             if is_open(self.breaker):
                 wait = cfg["open_ms"]
-                follows = "next"
+                follows = follows or "next"
         self._due_at = ticks_add(now, wait)
         return follows
 
@@ -89,7 +95,7 @@ class Target:
 
     # For the resume record: attempt, breaker, low half of the stamp (0.1 s) at which the next try is due.
     def pack(self, now, stamp):
-        return min(self.attempt, 255), self.breaker, stamp + self.wait_ms(now) // 100 & 0xFFFF
+        return min(self.attempt, 255), self.breaker, stamp + min(self.wait_ms(now) // 100, _FORGET - 1) & 0xFFFF
 
     # The reverse, in a new life: a back-off or an open breaker goes on where the reset interrupted it.
     def unpack(self, attempt, breaker, due, now, stamp):

@@ -63,32 +63,32 @@ class Session(MQTTClient):
         self._received = None
         self.up = self.late = False
 
-    # A connection to `broker` (its settings) is open: puts CONNECT into `out` and, unless the broker is a patient one (it
-    # hangs up when anything comes before its CONNACK), the first window of messages behind it: MQTT 3.1.1 section 3.1.4
-    # allows that.
-    def begin(self, now, broker, patient):
+    # A connection to the endpoint `end` is open: puts CONNECT into `out` and, unless the broker is a patient one (it hangs up when
+    # anything comes before its CONNACK), the first messages behind it: MQTT 3.1.1 section 3.1.4 allows that.
+    def begin(self, now, end):
         self._now = self._since = self._sent_at = self._oldest_at = self._began = now
         self._owed = True  # an answer is due, and has been since _since
         self._pings = self._probes = self._oldest = 0
         self._timed = 0  # packet id whose round trip is being measured
         self._listed = []  # the SUBSCRIBE on its way
-        self._held = patient
+        self._held = end.patient
         self.up = self.late = False
         self.proven = False  # something was acknowledged on this connection
         self._outbox.rewind()
         self.out.clear()
-        self._introduce(broker)
+        self._introduce(end)
         self._notes = [(topic, payload, _RETAIN | 1) for topic, payload in self.retained]
         self.pump(now)
 
-    def _introduce(self, broker):
+    def _introduce(self, end):
         self._parser = Parser(self._packet, self._puback, self._cfg["in_bytes"], _LONGEST)
         out = self.out
         texts = [self.client_id, self.lw_topic, self.lw_msg]
-        flags = 0x2C  # will, QoS 1, retained; clean session off
-        if broker["user"]:
+        flags = 0x2E if end.clean else 0x2C  # will, QoS 1, retained; clean session off
+        user = end.broker["user"]
+        if user:
             flags |= 0xC0
-            texts += [broker["user"], broker["password"] or ""]
+            texts += [user, end.broker["password"] or ""]
         texts = [s.encode() for s in texts]
         out.head(_CONNECT, 10 + sum([2 + len(s) for s in texts]))
         out.write(b"\0\4MQTT\4" + bytes((flags,)))
@@ -210,7 +210,6 @@ class Session(MQTTClient):
                 raise Fault(REFUSALS[body[1]] if body[1] < 6 else "protocol", "CONNACK %d" % body[1])
             self.up = True
             self._held = False
-            self._outbox.forgotten = not body[0] & 1
             self._owner.accepted(body[0] & 1)
         elif kind == _PUBLISH:
             self._incoming(op, body, length)
@@ -251,27 +250,41 @@ class Session(MQTTClient):
             self._received = Received(self._outbox.block)
         return self._received
 
-    # Subscribes to `wanted`, a list of (pattern below the prefix, QoS). False when that must wait: for room, or for the
-    # answer to the SUBSCRIBE before.
+    # Subscribes to as many of `wanted`, a list of (pattern below the prefix, QoS), as there is room for. Returns the others: they must
+    # wait for the answer.
     def subscribe(self, wanted, now):
         out = self.out
-        names = [(self._prefix + pattern).encode() for pattern, _ in wanted]
-        n = 2 + sum([3 + len(name) for name in names])
-        if self._listed or out.room() < n + _OVERHEAD:
-            return False
-        out.head(_SUBSCRIBE, n)
-        out.u16(_PID_SUBSCRIBE)
-        for i in range(len(names)):
-            out.string(names[i])
-            out.write(bytes((wanted[i][1],)))
-        self._listed = wanted
-        self._ask(now)
-        return True
+        room = out.room() - _OVERHEAD - len(self._prefix) - 2
+        n = 2
+        names = []
+        if not self._listed:
+            for pattern, _ in wanted:
+                name = (self._prefix + pattern).encode()
+                if n + 3 + len(name) > room:
+                    break
+                n += 3 + len(name)
+                names.append(name)
+        if names:
+            self._listed = wanted[: len(names)]
+            out.head(_SUBSCRIBE, n)
+            out.u16(_PID_SUBSCRIBE)
+            for i in range(len(names)):
+                out.string(names[i])
+                out.write(bytes((wanted[i][1],)))
+            self._ask(now)
+        return wanted[len(names) :]
 
-    # The node is being stopped: announces it; no message is sent any more. DISCONNECT follows when nothing is owed.
-    def farewell(self):
+    # The session is to end: no message is sent any more, but a last status, if any. DISCONNECT follows when nothing is owed.
+    def hold(self, status):
         self._held = True
-        self._status("offline")
+        if status:
+            self._status(status)
+
+    # This broker knows nothing of what was on its way, either way: QoS 2 begins anew. both: messages come in with QoS 2, too.
+    def forget(self, both):
+        self._outbox.forgotten = True
+        if both:
+            self._inbox().clear()
 
     # Time has passed: sends a heartbeat or a probe when one is due. Returns the ms until it must be called again.
     # Raises Fault: timeout without CONNACK, gone when nothing has answered, unacked.

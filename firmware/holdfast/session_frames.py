@@ -28,7 +28,8 @@ class FrameSession(Session):
         if len(self.out.buf) > _DATAGRAM:
             self.out.__init__(_DATAGRAM)
 
-    def _introduce(self, broker):
+    def _introduce(self, end):
+        broker = end.broker
         cfg = self._cfg
         self._datagrams = broker["transport"] == "udp"
         self._salt = getrandbits(31) + 1
@@ -132,16 +133,23 @@ class FrameSession(Session):
         self._put(kind, seq, payload)
 
     def subscribe(self, wanted, now):
-        body = b"".join([pack("BB", qos, len(pattern)) + pattern.encode() for pattern, qos in wanted])
-        if self._listed or self.out.room() < len(body) + frames.OVERHEAD:
-            return False
-        self._put(frames.SUBSCRIBE, 0, body)
-        self._listed = wanted
-        self._again_at = now
-        self._ask(now)
-        return True
+        body = b""
+        n = 0
+        if not self._listed:
+            for pattern, qos in wanted:
+                one = pack("BB", qos, len(pattern)) + pattern.encode()
+                if self.out.room() < len(body) + len(one) + frames.OVERHEAD:
+                    break
+                body += one
+                n += 1
+        if n:
+            self._put(frames.SUBSCRIBE, 0, body)
+            self._listed = wanted[:n]
+            self._again_at = now
+            self._ask(now)
+        return wanted[n:]
 
-    def farewell(self):
+    def hold(self, status):
         self._held = True
 
     def disconnect(self):

@@ -9,7 +9,7 @@
 NEXT = {
     "down": "path_up dialing",
     "dialing": "accepted online  failed backoff  wait backoff  barred error  path_down down",
-    "online": "late suspect  failed backoff  barred error  path_down down",
+    "online": "late suspect  failed backoff  barred error  path_down down  switch dialing",
     "suspect": "answer online  failed backoff  barred error  path_down down",
     "backoff": "due dialing  path_down down",
     "error": "due dialing  path_down down",

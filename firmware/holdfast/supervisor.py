@@ -1,8 +1,9 @@
-# supervisor.py - keeps the node connected: drives path, transport and session by the state table, and seeks the cause.
-# May import: asyncio, and everything of the connection (errors, states, ladder, retry, rtt, session, transport, endpoint).
-# Time: ticks. One task sleeps until its next deadline or until the bell; a second one waits for bytes.
-# Blocks: for DNS, asked only when the remembered address fails; path.py says what the radio costs.
-from asyncio import core, create_task
+# supervisor.py - keeps the node connected: drives path, wire and session by the state table, and seeks the cause of trouble.
+# May import: asyncio, and everything of the connection (errors, states, ladder, retry, rtt, session, wire, endpoint, failover).
+# Time: ticks. One task sleeps until its next deadline or until the bell.
+# Blocks: for DNS, asked only when remembered addresses fail; path.py says what the radio costs.
+from asyncio import create_task
+import gc
 from micropython import const
 from random import getrandbits
 from time import ticks_diff, ticks_ms
@@ -14,10 +15,13 @@ from .ladder import climb
 from .retry import Target
 from .rtt import Rtt
 from .states import follow
+from .wire import Wire
 
 _DNS_MS = const(22000)  # getaddrinfo at its worst: three servers that do not answer
-_POLL_MS = const(60)  # the port has no event for joining; looked at while associating only
+_POLL_MS = const(30)  # the port has no event for joining; looked at while associating only
 _TURN_MS = const(20000)  # longest sleep: the watchdog wants to see the task alive
+_DOUBT_MS = const(13000)  # a Wi-Fi that is gone has been noticed by then: asking DNS over it would block for seconds
+_SWITCH_MS = const(2000)  # for acknowledgements still to come, before another broker is turned to
 # In the resume record: rung of the ladder in use and how often each was used; back-off of the Wi-Fi; broker in use.
 _LADDER = const(33)
 _LADDER_FORM = "B4B"
@@ -28,11 +32,6 @@ _BROKER = const(38)
 
 def _chance():
     return getrandbits(29)
-
-
-# Waits on asyncio's I/O queue. queue: queue_read or queue_write.
-def _io(queue, sock):
-    yield queue(sock)
 
 
 class Supervisor:
@@ -49,9 +48,8 @@ class Supervisor:
         self.bell = Bell()
         self.rtt = Rtt(cfg["suspect_ms"], cfg["probe_ms"])
         self._prefix = prefix
-        self._chosen = self._speaks = self.session = None
-        self._in = bytearray(256)
-        self._reader = self._writer = self._fault = None
+        self._speaks = self.session = None
+        self._wire = Wire(outbox, self.bell, self._heard)
         self.state = "down"
         self.stopping = False
         self._wifi = Target(cfg)
@@ -60,12 +58,18 @@ class Supervisor:
         self._ends = [Endpoint(cfg, brokers[i], i, block, stamp()) for i in range(len(brokers))]
         self.at = block.peek(_BROKER, "B")[0] % len(brokers)  # the broker in use
         self._choose()
+        self._offer = None  # (number of a preferred broker, transport that is connected to it)
+        self._watch = None  # the task that looks for one
+        self._return_ms = cfg["return_s"] * 1000
         self._outage = stamp()
         self._climbed_s = 0  # length of the outage when the ladder was last used
         self._useful = False
+        self._returning = False  # the session is a return to a preferred broker, not proven yet
+        self._tried_at = None  # ticks at which the attempt began that is not yet a session
         self._wanted = []  # subscriptions to ask for
         self._subscribed = -1  # the broker that has confirmed all of them
-        self.connects = self.faults = 0
+        self.tries = self.connects = self.faults = 0
+        self.recoveries = self.offline = 0  # outages that ended, and how long they took together, in stamps
 
     # ---- one step per state, until stopped
 
@@ -82,10 +86,20 @@ class Supervisor:
                 else:
                     await self._rest()
             except Exception as e:
-                self._failed(translate(e, self.state == "dialing"))
+                try:
+                    self._failed(translate(e, self.state == "dialing"))
+                except Exception as e:
+                    await self._confused(e)
         self._hang_up()
         self._path.close()
         self._to("stopped")
+
+    # An error of ours, or no memory even for handling one: begins again from the bottom.
+    async def _confused(self, e):
+        self._hang_up()
+        self.state = "down"
+        await self._sleep(1000)
+        self._node.error("app", repr(e))
 
     def _to(self, event, why=None):
         old = self.state
@@ -97,21 +111,17 @@ class Supervisor:
         await self.bell.wait(min(ms, _TURN_MS))
         self._beat()
 
-    # Transport and session as the broker in use wants them.
+    # The session that the broker in use wants.
     def _choose(self):
-        end = self._ends[self.at]
-        if self._chosen is end:
-            return
-        self._chosen = end
-        self._tcp = end.transport()
-        if self._speaks != end.broker["protocol"]:
-            self._speaks = end.broker["protocol"]
-            if self._speaks == "frames":
+        speaks = self._ends[self.at].broker["protocol"]
+        if self._speaks != speaks:
+            self._speaks = speaks
+            if speaks == "frames":
                 from .session_frames import FrameSession as Session
             else:
                 from .session import Session
             former = self.session
-            self.session = Session(self._cfg, self._prefix, self._box, self.rtt, self)
+            self.session = self._wire.session = Session(self._cfg, self._prefix, self._box, self.rtt, self)
             if former:
                 self.session.retained = former.retained
 
@@ -136,7 +146,7 @@ class Supervisor:
             if wait:
                 await self._sleep(wait)
             elif not await self._associate():
-                wifi.failed("wifi", self._outage_ms(), ticks_ms(), _chance)
+                wifi.failed("wifi", self._outage_ms(), 0, ticks_ms(), _chance)
                 self._climb()
                 self._save()
             if self.stopping:
@@ -145,7 +155,8 @@ class Supervisor:
         wifi.succeeded()
         self._save()
         self._node.emit("link", {"up": True, "ip": path.address()})
-        self._ends[self.at].target.hurry()
+        for end in self._ends:
+            end.target.hurry()
         self._to("path_up")
 
     # One attempt at the Wi-Fi, with its own time limit. True when it led to an address.
@@ -154,134 +165,136 @@ class Supervisor:
         limit = path.begin()
         began = ticks_ms()
         while not self.stopping:
-            await self._sleep(_POLL_MS)
+            await self._sleep(_POLL_MS if path.settling else 0)
             if path.up():
                 return True
             if not path.associating(ticks_diff(ticks_ms(), began), limit):
                 break
+            path.settling = True
         path.missed()
         return False
 
     # ---- dialing: until the broker has accepted the session
 
     async def _dial(self):
+        wire = self._wire
         end = self._ends[self.at]
-        wait = end.target.wait_ms(ticks_ms())
+        now = ticks_ms()
+        wait = 0 if self._offer else end.target.wait_ms(now)
         if wait:
             return self._to("wait")
         if not self._path.up():
             raise Fault("link", "no path")
+        self._tried_at = now
+        self.tries += 1
         self._choose()
-        self._tcp.dial(end.address(self._before_dns))
+        if self._offer:
+            wire.adopt(self._offer[1])
+            self._offer = None
+        else:
+            wire.dial(end.transport(), end.address(self._stamp(), self._before_dns))
         # Most tries are short, so that when the network comes back the next SYN is never far; some suit a slow network.
         n = end.target.attempt
         limit = max(self._cfg["dial_ms"], self.rtt.worst_ms * 4) * (6 if n % 9 == 8 else 3 if n == 0 else 2 if n % 3 == 2 else 1)
-        began = ticks_ms()
-        self._await_room()
-        while self._writer:
-            left = limit - ticks_diff(ticks_ms(), began)
+        now = ticks_ms()
+        while wire.opening:
+            left = limit - ticks_diff(ticks_ms(), now)
             if left <= 0:
                 raise Fault("timeout", "no answer in %d ms" % limit)
             await self._sleep(left)
             if self.stopping:
                 return
-        self._tcp.read(self._in, True)  # nothing has come, but a connection that failed says so
+        wire.opened()
         self._wanted = list(self._node.router.patterns)
-        self.session.begin(ticks_ms(), end.broker, end.patient)
-        self._flush()
-        self._reader = create_task(self._read())
+        self.session.begin(ticks_ms(), end)
+        wire.flush()
         await self._serve()
 
     def _before_dns(self):
         self._watchdog.check()
         self._beat.grace(_DNS_MS)
 
-    # Lets a task wait until the socket takes bytes (or has failed), then rings.
-    def _await_room(self):
-        if not self._writer:
-            self._writer = create_task(self._room(self._tcp.sock))
-
-    async def _room(self, sock):
-        await _io(core._io_queue.queue_write, sock)
-        self._writer = None
-        self.bell.ring()
-
     # ---- the session, from the open connection on: dialing, online, suspect
 
     async def _serve(self):
         session = self.session
-        until = None
+        wire = self._wire
+        ending = None  # ticks since which the session is to end
         while True:
-            if self._fault:
-                raise self._fault
+            if wire.fault:
+                raise wire.fault
             now = ticks_ms()
             left = session.tick(now)
             if session.late and self.state == "online":
                 self._to("late")
             if session.up:
-                if self._wanted and session.subscribe(self._wanted, now):
-                    self._wanted = []
+                if self._wanted:
+                    self._wanted = session.subscribe(self._wanted, now)
                 if not self._useful and session.proven and ticks_diff(now, self._online_at) >= self._cfg["useful_ms"]:
                     self._recovered()
-            if self.stopping:
-                if until is None:
-                    until = now
-                    session.farewell()
-                left = self._cfg["stop_ms"] - ticks_diff(now, until)
+            if self.stopping or self._offer:
+                if ending is None:
+                    ending = now
+                    session.hold("offline" if self.stopping else None)
+                left = min(left, (self._cfg["stop_ms"] if self.stopping else _SWITCH_MS) - ticks_diff(now, ending))
                 if left <= 0 or not session.owed():
                     session.disconnect()
-                    return self._flush()
+                    wire.flush()
+                    return self._switch()
             session.pump(now)
-            self._flush()
+            wire.flush()
             self._box.commit()
             await self._sleep(left)
 
-    # Bytes are handled where they arrive, so that an acknowledgement at once lets the next message go.
-    async def _read(self):
-        session = self.session
-        data = memoryview(self._in)
-        try:
-            while True:
-                await _io(core._io_queue.queue_read, self._tcp.sock)
-                n = len(data)
-                while n == len(data):  # a datagram, or what TLS holds, may be more
-                    n = self._tcp.read(self._in, False)
-                    if not n:
-                        break
-                    now = ticks_ms()
-                    session.receive(data, n, now)
-                    if self.state == "suspect":
-                        self._to("answer")
-                    session.pump(now)
-                    self._flush()
-                    self._box.commit()
-        except Exception as e:
-            self._fault = translate(e, False)
-            self.bell.ring()
+    # Something has come from the broker.
+    def _heard(self):
+        if self.state == "suspect":
+            self._to("answer")
 
-    def _flush(self):
-        out = self.session.out
-        while out.end:
-            n = self._tcp.write(out.pending())
-            if not n:
-                return self._await_room()
-            out.wrote(n)
-            if not out.end:
-                self._box.written()
-                self.session.pump(ticks_ms())
+    # A preferred broker has been reached while we were with another one.
+    def _offered(self, number, line):
+        self._offer = (number, line)
+        self._watch = None
+        self.bell.ring()
+
+    # On to the broker that is on offer. Not if there is trouble right now: then its turn comes all the same.
+    def _switch(self):
+        if self.stopping:
+            return
+        offer = self._offer
+        self._offer = None
+        self._hang_up()
+        if self.state != "online":
+            offer[1].close()
+            return self._failed(Fault("gone", "while switching"))
+        self._offer = offer
+        self._outage = self._stamp()
+        self.at = offer[0]
+        self._returning = True
+        self._to("switch", "back to broker %d" % self.at)
 
     # ---- what the session tells
 
     def accepted(self, present):
         end = self._ends[self.at]
         self.connects += 1
+        self._tried_at = None
         self._online_at = ticks_ms()
         if present and self._subscribed == self.at:
             self._wanted = []
-        self._block.poke(_BROKER, "B", self.at)
+        if self._block.peek(_BROKER, "B")[0] != self.at:
+            present = False  # what another broker still owes us, or we owe it, is not this one's
+            self._block.poke(_BROKER, "B", self.at)
+        if not present:
+            self.session.forget(2 in [qos for _, qos in self._node.router.patterns])
+        end.clean = False
         end.confirm()
         self._box.dirty = True
         self._to("accepted", "session kept" if present else "new session")
+        if self.at and self._return_ms:
+            from .failover import watch
+
+            self._watch = create_task(watch(self._ends, self.at, self._return_ms, self._cfg["dial_ms"] * 2, self._offered, self._before_dns, self._stamp))
 
     def acked(self, seq):
         if self._node.verbose:
@@ -293,9 +306,11 @@ class Supervisor:
 
     # refused: patterns the broker does not let us have.
     def subscribed(self, refused):
-        self._subscribed = self.at
+        if not self._wanted:
+            self._subscribed = self.at
         for pattern in refused:
             self._node.error("rejected", "subscription " + pattern)
+        self.bell.ring()
 
     def message(self, topic, payload):
         self._node.deliver(topic, payload)
@@ -314,8 +329,13 @@ class Supervisor:
     # R1: only an acknowledged message and a while online end the outage; CONNACK alone does not.
     def _recovered(self):
         self._useful = True
+        self._returning = False
         self._ends[self.at].target.succeeded()
+        self.recoveries += 1
+        self.offline += self._stamp() - self._outage - self._cfg["useful_ms"] // 100
         self._climbed_s = 0
+        if not self.at:
+            self._return_ms = self._cfg["return_s"] * 1000
         self._block.poke(_LADDER, _LADDER_FORM, 0, 0, 0, 0, 0)
         self._save()
 
@@ -323,42 +343,59 @@ class Supervisor:
 
     def _failed(self, fault):
         kind, cause = fault.args
+        now = ticks_ms()
+        spent = 0 if self._tried_at is None else ticks_diff(now, self._tried_at)
+        self._tried_at = None
         end = self._ends[self.at]
-        self._useful = False
-        if self.session.up:
+        if self._useful:
             self._outage = self._stamp()
+            self._useful = False
         self.faults += 1
         self._node.error(kind, cause)
         if kind == "closed" and self.state == "dialing":
             end.patient = not end.patient  # it may not like messages before its CONNACK: the next try waits
         self._hang_up()
-        now = ticks_ms()
+        if kind == "memory":
+            gc.collect()
         if self.state == "down":
-            self._wifi.failed("wifi", self._outage_ms(), now, _chance)
+            self._wifi.failed("wifi", self._outage_ms(), 0, now, _chance)
             return self._climb()
         if not self._path.up():
             self._node.emit("link", {"up": False, "why": kind})
             return self._to("path_down", kind)
-        follows = end.target.failed(kind, self._outage_ms(), now, _chance)
-        if follows:
+        follows = end.target.failed(kind, self._outage_ms(), spent, now, _chance)
+        before = self.at
+        if follows and (follows != "climb" or self._outage_ms() > _DOUBT_MS):
             end.doubt()
-        if follows == "next" or follows == "bar":
-            self.at = (self.at + 1) % len(self._ends)
+        if follows == "clean":
+            end.clean = True
+        if self._returning:
+            self._returning = False
+            self._return_ms = min(self._return_ms * 2, 3600000)
+            follows = follows or "next"  # at once: the broker that we left for it was a good one
+        if follows:
+            self._next(now)
         self._save()
-        barred = self._cfg["open_ms"]
-        for other in self._ends:
-            if other.target.wait_ms(now) <= barred:
-                barred = 0
+        barred = self._ends[self.at].target.wait_ms(now) > self._cfg["open_ms"]
         self._to("barred" if barred else "failed", kind)
-        if follows == "climb":
+        if follows == "climb" and self.at <= before:
             self._climb()
 
+    # The broker to try now: the next in line, unless another one may be tried sooner.
+    def _next(self, now):
+        n = len(self._ends)
+        order = [(self.at + i) % n for i in range(1, n + 1)]
+        waits = [self._ends[i].target.wait_ms(now) for i in order]
+        self.at = order[waits.index(min(waits))]
+
     def _hang_up(self):
-        for task in (self._reader, self._writer):
-            if task:
-                task.cancel()
-        self._reader = self._writer = self._fault = None
-        self._tcp.close()
+        if self._watch:
+            self._watch.cancel()
+            self._watch = None
+        if self._offer:
+            self._offer[1].close()
+            self._offer = None
+        self._wire.close()
         self.session.up = self.session.late = False
 
     # The trouble may lie deeper: takes the rung of the ladder that the length of the outage allows.
@@ -366,7 +403,7 @@ class Supervisor:
         block = self._block
         rung, *counts = block.peek(_LADDER, _LADDER_FORM)
         outage_s = self._outage_ms() // 1000
-        rung = climb(outage_s, self._climbed_s, rung, counts[2], self._cfg["reset_after_s"])
+        rung = climb(outage_s, self._climbed_s, rung, counts[2] + counts[3], self._cfg["reset_after_s"])
         if not rung:
             return
         self._climbed_s = outage_s
@@ -376,6 +413,8 @@ class Supervisor:
         self._node.emit("ladder", {"rung": rung, "outage_s": outage_s})
         if rung == 3:
             self._node.reset("ladder")
+        if rung == 4:
+            self._node.reset("ladder", "deepsleep", self._cfg["cooldown_s"] * 1000)
         if sum(counts) > 1:
             self._path.forget()
         if rung == 2:

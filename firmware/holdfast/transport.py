@@ -1,15 +1,16 @@
 # transport.py - TCP, stepped: nothing here waits for the network but resolve(), which the port can only do blocking.
 # May import: socket, errors.   Time: none.   Blocks: resolve() for up to 7 s per DNS server when none answers.
 #
-# Contract of a transport (R43): read and write return 0 for "nothing now, ask again", and raise Fault when it is over.
+# Contract of a transport (R43): dial() begins, poll `sock` until it takes bytes; then read() with opening=True raises when that failed, and
+# secure() begins what the transport itself has to negotiate. read() and write() return 0 for "nothing now, poll and ask again", and raise
+# Fault when it is over. close() may be called at any time.
 from errno import EAGAIN, EINPROGRESS
 import socket
 
 from .errors import Fault, translate
 
 
-
-# Address of a host for Tcp: what connect() takes. A numeric host costs no query. Raises Fault: dns.
+# Address of a host for dial(): what connect() takes. A numeric host costs no query. Raises Fault: dns.
 def resolve(host, port):
     try:
         return socket.getaddrinfo(host, port)[0][-1]
@@ -20,10 +21,8 @@ def resolve(host, port):
 
 
 class Tcp:
-    def __init__(self):
-        self.sock = None
+    sock = None
 
-    # Starts connecting; poll `sock` for writing. That says the attempt is over, the first read() says how it ended.
     # Raises Fault at once when there is no path or no memory.
     def dial(self, address):
         try:
@@ -38,7 +37,10 @@ class Tcp:
             if e.errno not in (EINPROGRESS, EAGAIN):
                 raise translate(e, True)
 
-    # Bytes put into buf, 0 when there are none now. opening: nothing has come back yet. Raises Fault.
+    def secure(self):
+        pass
+
+    # Bytes put into buf, 0 when there are none now. opening: nothing has come back yet.
     def read(self, buf, opening):
         try:
             n = self.sock.readinto(buf)
@@ -48,7 +50,7 @@ class Tcp:
             raise Fault("closed", "end of stream")
         return n or 0
 
-    # Bytes taken of data, 0 when there is no room now. Raises Fault.
+    # Bytes taken of data, 0 when there is no room now.
     def write(self, data):
         try:
             return self.sock.write(data) or 0

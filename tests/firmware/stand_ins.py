@@ -89,3 +89,11 @@ class Device:
             found.append((box.seq, box.topic, bytes(box.payload)))
             box.take()
         return found
+
+
+# An endpoint as a session sees it. broker: its settings.
+class End:
+    def __init__(self, broker, patient=False, clean=False):
+        self.broker = broker
+        self.patient = patient
+        self.clean = clean

@@ -76,7 +76,14 @@ poller = select.poll()
 poller.register(tcp.sock, select.POLLOUT)
 poller.poll(5000)
 poller.modify(tcp.sock, select.POLLIN)
-session.begin(time.ticks_ms(), {"user": None, "password": None}, False)
+
+
+class End:
+    broker = {"user": None, "password": None}
+    patient = clean = False
+
+
+session.begin(time.ticks_ms(), End)
 data = bytearray(256)
 while not Owner.acks:
     if session.out.end:

@@ -12,7 +12,7 @@ FAULTS = {
     "slow_link": (2, False, {"delay_ms": (100, 400, 1500), "jitter_ms": (0, 200, 1000)}), "reorder": (1, False, {"p": (0.05, 0.3), "late_ms": (20, 300)}),
     "duplicates": (1, False, {"p": (0.05, 0.5)}),
     "refused": (4, False, {}), "broker_stopped": (3, False, {}), "broker_killed": (3, False, {}), "broker_hangs": (2, False, {}),
-    "connack_withheld": (2, False, {}), "acks_lost": (2, False, {"times": (-1, 1, 5)}), "acks_late": (1, False, {"delay_ms": (500, 3000, 15000)}),
+    "connack_withheld": (2, False, {}), "acks_lost": (2, False, {"count": (-1, 1, 5)}), "acks_late": (1, False, {"delay_ms": (500, 3000, 15000)}),
     "login_refused": (1, False, {"code": (1, 2, 3, 4, 5)}), "broker_kicks": (1, False, {"after_ms": (0, 100, 5000)}),
     "dhcp_silent": (2, False, {}), "wrong_password": (1, False, {}), "dns_dead": (3, False, {"how": ("silent", "nxdomain", "servfail")}),
     "power_cut": (3, False, {}),

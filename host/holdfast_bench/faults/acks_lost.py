@@ -11,4 +11,7 @@ class AcksLost(HookFault):
     hook, counter, shown = "drop_acks", "dropped", "%d acknowledgements not sent"
 
     class Args(HookFault.Args):
-        times: int = Field(-1, ge=-1)  # so many; -1: all, until it ends
+        count: int = Field(-1, ge=-1)  # so many; -1: all, until it ends
+
+    def settings(self):
+        return {"times": self.args.count}

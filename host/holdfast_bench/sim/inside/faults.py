@@ -286,7 +286,7 @@ class ConnackWithheld(_BrokerFault):
 class AcksLost(_BrokerFault):
     def begin(self):
         for broker in self.each():
-            broker.faults.drop_acks(self.args.get("times", -1))
+            broker.faults.drop_acks(self.args.get("count", -1))
 
     def evidence(self):
         dropped = sum([broker.faults.dropped for broker in self.each()])

@@ -1,0 +1,99 @@
+"""Campaigns: what seeds draw, that the same seed is the same story, that results are kept, and that the laws see what is wrong."""
+
+import json
+
+import pytest
+
+from holdfast_bench.campaign import schedule
+from holdfast_bench.campaign.campaign import Summary, campaign, seeds_of
+from holdfast_bench.campaign.draw import draw
+from holdfast_bench.campaign.store import Store
+from holdfast_bench.campaign.trial import Trial, trial
+from holdfast_bench.cli import app
+from holdfast_bench.errors import BenchError
+from holdfast_bench.faults import catalogue
+from holdfast_bench.scenario import compile_plan
+from typer.testing import CliRunner
+
+
+def test_every_seed_draws_a_scenario_that_could_have_been_written_by_hand():  # R44
+    faults, moments = set(), set()
+    for seed in range(300):
+        drawn = draw(seed, 1)
+        plan = compile_plan(drawn.scenario, drawn.name, seed)
+        assert json.loads(json.dumps(plan)) == plan
+        faults |= {step.fault for step in drawn.scenario.step}
+        moments |= {step.moment for step in drawn.scenario.step if step.moment}
+    assert faults == set(schedule.FAULTS) and faults <= set(catalogue())
+    assert moments == {moment for wanted in schedule.MOMENTS.values() for moment in wanted}
+
+
+def test_a_seed_draws_the_same_today_and_tomorrow():
+    assert draw(5, 1) == draw(5, 1)
+    assert draw(5, 1).scenario != draw(6, 1).scenario
+    # What is drawn does not hang together: a longer time of trouble changes no configuration.
+    assert draw(5, 1).scenario.config == draw(5, 3).scenario.config
+
+
+def test_trial_heals_recovers_and_loses_nothing():  # R31, R44
+    done = trial(3, 0.1)
+    assert done.verdict == "good", done.findings
+    assert done.numbers["accepted"] > 50 and done.virtual_ms >= 360_000
+
+
+def test_campaign_goes_on_where_it_was_stopped(tmp_path):
+    seeds = range(4)
+    first = campaign(seeds, 0.03, jobs=2, folder=tmp_path)
+    done = [next(first)[0].seed, next(first)[0].seed]
+    first.close()
+    again = {result.seed: known for result, known in campaign(seeds, 0.03, jobs=2, folder=tmp_path)}
+    assert sorted(again) == list(seeds) and all(again[seed] for seed in done)
+    assert all(known for _, known in campaign(seeds, 0.03, jobs=2, folder=tmp_path))
+    with Store(0.05, folder=tmp_path) as other_hours:
+        assert other_hours.known(seeds) == {}
+
+
+def test_summary_counts_and_names_what_is_not_good():
+    summary = Summary(range(3), 1.0)
+    summary.add(Trial(0, "good", {"accepted": 5, "delivered": 5}, virtual_ms=3_600_000, real_s=2.0, faults=["rst"]))
+    summary.add(Trial(2, "bad", {"accepted": 7, "lost": 1}, [{"law": "lost", "verdict": "bad", "text": "…", "t": 1}], 3_600_000, 2.0, ["rst", "loss"]))
+    told = summary.as_json()
+    assert (told["good"], told["bad"], told["unknown"], told["done"]) == (1, 1, 0, 2)
+    assert told["speed"] == 1800 and told["totals"]["accepted"] == 12 and told["faults"] == {"rst": 2, "loss": 1}
+    assert [f["seed"] for f in told["failing"]] == [2] and told["laws"] == {"lost": 1}
+
+
+@pytest.mark.parametrize("text,says", [("20:10", "has to be greater"), ("5:5", "has to be greater"), ("x", "two whole numbers"), ("1:b", "two whole numbers"),
+                                       ("-3:4", "begin at 0"), ("0:99999999", "at most")])
+def test_seeds_that_make_no_sense_are_one_clear_line(text, says):
+    with pytest.raises(BenchError, match=says):
+        seeds_of(text)
+
+
+@pytest.mark.parametrize("args,says", [(["--seeds", "9:3"], "has to be greater"), (["--seeds", "0:1", "--hours", "0"], "--hours 0"),
+                                       (["--seeds", "0:1", "--dask", "tcp://127.0.0.1:1", "--jobs", "2"], "--jobs is for"),
+                                       (["--seeds", "0:1", "--firmware", "/nonexistent"], "holds no firmware|no folder|config.example")])
+def test_bad_input_is_one_line_and_status_2(tmp_path, monkeypatch, args, says):
+    import re
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["campaign", *args])
+    assert result.exit_code in (2,), result.output
+    assert re.search(says, result.output) and "Traceback" not in result.output
+
+
+def test_command_tells_and_writes_json(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["campaign", "--seeds", "0:2", "--hours", "0.02", "--json", "out.json"])
+    assert result.exit_code == 0, result.output
+    told = json.loads((tmp_path / "out.json").read_text())
+    assert told["done"] == told["good"] == 2 and told["virtual_s"] >= 144
+    assert (tmp_path / "runs" / "campaigns.sqlite").exists()
+
+
+def test_replay_tells_the_story(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["replay", "--seed", "3", "--hours", "0.1", "--events", "all.jsonl"])
+    assert result.exit_code == 0, result.output
+    assert "dialing → online" in result.output and "everything is in" in result.output
+    events = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]
+    assert events[0]["ev"] == "start" and len(events) > 500

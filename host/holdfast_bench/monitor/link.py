@@ -1,0 +1,354 @@
+"""The monitor's connection to the broker: one thread, one MQTT session that outlives restarts, acknowledgement by hand.
+
+May use: paho-mqtt, the firmware's back-off. Knows nothing of what the messages mean. Its owner gets every call in the link's thread:
+`received(message)`, `turn(now)` after every round, `up(kept)` and `down(why)`.
+
+MQTT 5 where the broker speaks it, because only there a client may say how many messages it takes unacknowledged (mosquitto sends 20 at a time
+otherwise, and a commit per 20 messages would be the limit); else 3.1.1. Subscribed at QoS 1 at most: exactly once is the database's work, and paho
+answers PUBREC before anybody could have stored a thing.
+"""
+
+import select
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from random import getrandbits
+
+import paho.mqtt.client as paho
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from .. import device_files
+from ..errors import BenchError
+
+KEEPALIVE_S = 15
+CONNECT_LIMIT_S = 5         # TCP and TLS
+CONNACK_LIMIT_S = 10
+SESSION_S = 7 * 86400       # the broker keeps what comes for us so long (MQTT 5; 3.1.1 leaves it to the broker)
+INFLIGHT = 4096             # messages on their way to us at one time
+ROUND = 2048                # messages read before anything else gets its turn
+CHUNK = 1 << 16
+BASE_MS, CAP_MS = 500, 10_000
+QUICK_MS = 60_000           # in the first minute of an outage tries are a second apart at most
+WAITING_MAX = 10_000        # messages to publish that wait for the connection
+
+backoff = device_files.load("backoff")
+
+
+class Refused(BenchError):
+    """The broker does not want us: name, password, rights. Trying again soon is useless."""
+
+
+class _Buffered:
+    """A socket that paho reads byte by byte and writes packet by packet, with few system calls underneath."""
+
+    def __init__(self, sock):
+        self._sock = sock
+        self._data, self._at = b"", 0
+        self._out = bytearray()
+
+    def __getattr__(self, name):
+        return getattr(self._sock, name)
+
+    def fileno(self):
+        return self._sock.fileno()
+
+    def pending(self):
+        """Bytes that can be had without asking the operating system."""
+        return len(self._data) - self._at
+
+    def recv(self, n):
+        at = self._at
+        if at == len(self._data):
+            self._data, self._at = self._sock.recv(CHUNK), 0
+            at = 0
+        self._at = min(at + n, len(self._data))
+        return self._data[at : self._at]
+
+    def send(self, data):
+        self._out += data
+        if len(self._out) >= CHUNK:
+            self.flush()
+        return len(data)
+
+    def unsent(self):
+        return len(self._out)
+
+    def flush(self):
+        """Writes what can be written now. Raises OSError when the connection is gone."""
+        while self._out:
+            try:
+                n = self._sock.send(bytes(self._out[:CHUNK]))
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return
+            del self._out[:n]
+
+    def close(self):
+        try:
+            self.flush()    # DISCONNECT
+        except OSError:
+            pass
+        self._sock.close()
+
+
+class _Client(paho.Client):
+    def _create_socket(self):
+        return _Buffered(super()._create_socket())
+
+
+class Link:
+    """owner: see above. `at` is (host, port); tls: an ssl.SSLContext or None; will: (topic, payload) published retained when we vanish."""
+
+    def __init__(self, owner, at, client_id, filters, user=None, password=None, tls=None, will=None, keep_session=True, inflight=INFLIGHT, no_local=True):
+        self._owner, self.at, self.client_id, self._filters = owner, at, client_id, filters
+        self._user, self._password, self._tls, self._will = user, password, tls, will
+        self._keep, self._inflight, self._no_local = keep_session, inflight, no_local
+        self.version = paho.MQTTv5
+        self.connected = False
+        self.connects = self.failures = 0
+        self.why_down = "not yet connected"
+        self._client = None
+        self._accepted, self._end = False, None
+        self._stopping = False
+        self._waiting = deque()             # (topic, payload, qos, retain)
+        self._wake_r, self._wake_w = socket.socketpair()
+        self._wake_r.setblocking(False)
+        self._wake_w.setblocking(False)
+        self._thread = None
+        self.crashed = None                 # the exception that ended the thread
+
+    # -- any thread ----------------------------------------------------------------------------------------------------
+
+    def start(self):
+        self._thread = threading.Thread(target=self._run_guarded, name="monitor link", daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self, limit_s=15):
+        """Ends the connection in good order. The session stays at the broker. Never raises."""
+        self._stopping = True
+        self.wake()
+        if self._thread:
+            self._thread.join(limit_s)
+
+    def alive(self):
+        return self._thread is not None and self._thread.is_alive()
+
+    def publish(self, topic, payload, qos=0, retain=False):
+        """Queues a message; False when too many wait. At QoS 0 it goes out now or never."""
+        if not self.connected and qos == 0 or len(self._waiting) >= WAITING_MAX:
+            return False
+        self._waiting.append((topic, payload, qos, retain))
+        self.wake()
+        return True
+
+    def wake(self):
+        try:
+            self._wake_w.send(b"x")
+        except OSError:
+            pass        # full: it is awake already
+
+    @property
+    def open(self):
+        """Whether the broker has accepted us and the connection stands: acknowledgements may go."""
+        return self._accepted and self._end is None
+
+    # -- in the link's thread --------------------------------------------------------------------------------------------
+
+    def ack(self, mids):
+        """Tells the broker that these messages are ours now."""
+        client = self._client
+        for mid in mids:
+            client.ack(mid, 1)
+
+    def _run_guarded(self):
+        try:
+            self._run()
+        except Exception as e:      # the process must learn of it: without this thread it is deaf
+            self.crashed = e
+            raise
+        finally:
+            self.connected = False
+
+    def _run(self):
+        attempt = last = 0
+        outage = time.monotonic()
+        while not self._stopping:
+            began = time.monotonic()
+            useful = False
+            try:
+                useful = self._session()
+            except Refused as e:
+                self._failed(str(e))
+                attempt = max(attempt, 4)
+            except (OSError, ValueError) as e:
+                self._failed(self._explain(e))
+            if self._stopping:
+                return
+            if useful:
+                attempt = last = 0
+                outage = time.monotonic()
+            attempt += 1
+            # The arithmetic of the nodes (R1, R3): decorrelated, with jitter, quick in the first minute, time already spent subtracted.
+            cap = 1000 if (time.monotonic() - outage) * 1000 < QUICK_MS else CAP_MS
+            last = backoff.wait_ms("decorrelated", attempt, last, min(BASE_MS, cap), cap, getrandbits(29))
+            wait = backoff.jitter_ms("equal", last, getrandbits(29)) / 1000 - (time.monotonic() - began if not useful else 0)
+            self._pause(max(wait, 0.05))
+
+    def _failed(self, why):
+        self.failures += 1
+        self.why_down = why
+        self._owner.down(why)
+
+    def _pause(self, seconds):
+        until = time.monotonic() + seconds
+        while not self._stopping and time.monotonic() < until:
+            self._owner.turn(time.monotonic())
+            select.select([self._wake_r], [], [], min(0.25, max(0, until - time.monotonic())))
+            self._drain_wake()
+
+    def _explain(self, e):
+        if isinstance(e, ssl.SSLCertVerificationError):
+            return "the broker's certificate does not pass: %s" % e.verify_message
+        if isinstance(e, socket.gaierror):
+            return "no address for %s" % self.at[0]
+        if isinstance(e, (TimeoutError, socket.timeout)):
+            return "no answer from %s:%d" % self.at
+        return getattr(e, "strerror", None) or str(e)
+
+    def _make(self):
+        client = _Client(paho.CallbackAPIVersion.VERSION2, client_id=self.client_id, protocol=self.version, manual_ack=True,
+                         **({} if self.version == paho.MQTTv5 else {"clean_session": not self._keep}))
+        client.connect_timeout = CONNECT_LIMIT_S
+        if self._user is not None:
+            client.username_pw_set(self._user, self._password)
+        if self._tls:
+            client.tls_set_context(self._tls)
+        if self._will:
+            client.will_set(*self._will, qos=1, retain=True)
+        client.on_connect, client.on_subscribe, client.on_message = self._on_connect, self._on_subscribe, self._on_message
+        client.on_disconnect = self._on_disconnect
+        return client
+
+    def _session(self):
+        """One connection, from dialing to its end. Returns whether it was any good. Raises OSError, Refused."""
+        client = self._client = self._make()
+        self._refusal = self._end = None
+        self._accepted = False
+        kwargs = {}
+        if self.version == paho.MQTTv5:
+            properties = Properties(PacketTypes.CONNECT)
+            properties.SessionExpiryInterval = SESSION_S if self._keep else 0
+            properties.ReceiveMaximum = self._inflight
+            kwargs = {"clean_start": not self._keep, "properties": properties}
+        client.connect(*self.at, keepalive=KEEPALIVE_S, **kwargs)
+        began = time.monotonic()
+        try:
+            while self._end is None:
+                self._round(client)
+                if not self._accepted and time.monotonic() - began > CONNACK_LIMIT_S:
+                    raise OSError("no CONNACK from %s:%d" % self.at)
+                if self._stopping and self._owner.may_end():
+                    self._send_waiting(client)
+                    client.disconnect()
+                    return self.connected
+        finally:
+            was, self.connected = self.connected, False
+            sock = client.socket()
+            if sock:
+                sock.close()
+        if self._refusal:
+            raise self._refusal
+        if not self._accepted and self.version == paho.MQTTv5:
+            self.version = paho.MQTTv311    # it hung up on a version it does not know
+        self._failed(self._end)
+        return was
+
+    def _round(self, client):
+        sock = client.socket()
+        if sock is None:
+            self._end = self._end or "connection lost"
+            return
+        timeout = 0 if sock.pending() else self._owner.patience()
+        hungry = self._owner.hungry()
+        if not hungry:
+            timeout = max(timeout, 0.05)
+        readable, _, _ = select.select([sock, self._wake_r] if hungry else [self._wake_r], [sock] if sock.unsent() else [], [], timeout)
+        if self._wake_r in readable:
+            self._drain_wake()
+        if hungry and (sock in readable or sock.pending()):
+            n = 0
+            while True:
+                if client.loop_read():      # any error: on_disconnect has told why
+                    self._end = self._end or "connection lost"
+                    break
+                n += 1
+                if not sock.pending() or n >= ROUND or client.socket() is None:
+                    break
+        if self._end is None:
+            client.loop_misc()
+        if self.connected:
+            self._send_waiting(client)
+        self._owner.turn(time.monotonic())
+        if client.want_write():     # what was said inside a callback
+            client.loop_write()
+        if client.socket() is sock:
+            sock.flush()
+
+    def _send_waiting(self, client):
+        waiting = self._waiting
+        for _ in range(min(len(waiting), ROUND)):
+            topic, payload, qos, retain = waiting.popleft()
+            client.publish(topic, payload, qos, retain)
+
+    def _drain_wake(self):
+        try:
+            while self._wake_r.recv(4096):
+                pass
+        except BlockingIOError:
+            pass
+
+    # -- called by paho --------------------------------------------------------------------------------------------------
+
+    def _on_connect(self, client, userdata, flags, reason, properties):
+        name = reason.getName() if hasattr(reason, "getName") else str(reason)
+        if reason.is_failure:
+            if self.version == paho.MQTTv5 and name in ("Unsupported protocol version", "Protocol error", "Malformed packet", "Unspecified error"):
+                self.version = paho.MQTTv311
+                self._end = "no MQTT 5"
+            else:
+                self._refusal = Refused("the broker at %s:%d refuses the login (%s)" % (*self.at, name))
+                self._end = name
+            return
+        self._accepted = True
+        self.connects += 1
+        self._kept = bool(flags.session_present)
+        for each in self._filters:
+            if self.version == paho.MQTTv5:
+                shared = each.startswith("$share/")
+                client.subscribe(each, options=SubscribeOptions(qos=1, noLocal=self._no_local and not shared))
+            else:
+                client.subscribe(each, qos=1)
+        self._granted = 0
+
+    def _on_subscribe(self, client, userdata, mid, reasons, properties):
+        if any(r.is_failure for r in reasons):
+            self._refusal = Refused("no right to subscribe to %s at %s:%d" % (" and ".join(self._filters), *self.at))
+            self._end = "refused"
+            return
+        self._granted += 1
+        if self._granted == len(self._filters):
+            self.connected, self.why_down = True, ""
+            self._owner.up(self._kept)
+
+    def _on_message(self, client, userdata, message):
+        self._owner.received(message)
+
+    def _on_disconnect(self, client, userdata, flags, reason, properties):
+        name = reason.getName() if hasattr(reason, "getName") else str(reason)
+        if name == "Session taken over":
+            name = "another client uses the name %s: give every monitor a name of its own" % self.client_id
+        self._end = self._end or name

@@ -25,8 +25,9 @@ BUILD = ROOT / "build"
 VENV = ROOT / ".venv"
 CHOICES = BUILD / "setup.json"
 REQUIREMENTS = ROOT / "tools" / "requirements.txt"
+FOR_TESTS = ROOT / "tools" / "requirements-tests.txt"  # what only tests want, and only some of them
 # A change to any of these asks for a new set-up.
-INPUTS = [REQUIREMENTS, ROOT / "pyproject.toml", *sorted((ROOT / "tools").glob("*.py"))]
+INPUTS = [REQUIREMENTS, FOR_TESTS, ROOT / "pyproject.toml", *sorted((ROOT / "tools").glob("*.py"))]
 
 
 def fingerprint():
@@ -79,6 +80,22 @@ def make_venv():
     stamp.write_text(wanted)
 
 
+def add_for_tests():
+    """Packages of the tests alone. Without them those tests are skipped, and say so."""
+    stamp = VENV / "holdfast-requirements-tests"
+    wanted = hashlib.sha256(FOR_TESTS.read_bytes() + str(VENV).encode()).hexdigest()
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    say("for tests", "installing %d more packages" % sum(1 for line in FOR_TESTS.read_text().splitlines() if "==" in line))
+    done = subprocess.run([str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "-r", str(FOR_TESTS)],
+                          capture_output=True, text=True)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-1:] or ["?"]
+        say("for tests", "not available (%s): tests that need them will be skipped" % lines[-1][:200])
+    else:
+        stamp.write_text(wanted)
+
+
 def set_up(for_tests):
     if sys.version_info < (3, 10):
         raise SetupError("Python %d.%d is too old: Holdfast's bench needs 3.10 or newer (make PYTHON=python3.11 …)" % sys.version_info[:2])
@@ -92,6 +109,8 @@ def set_up(for_tests):
         if up_to_date(mark, for_tests):
             return
         make_venv()
+        if for_tests:
+            add_for_tests()
         chosen = {"fingerprint": mark}
         chosen["micropython"] = interpreters.main(VENV)
         chosen["micropython32"] = interpreters.word32(BUILD / "i386")

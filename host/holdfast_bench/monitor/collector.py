@@ -7,9 +7,10 @@ A batch is what has come while the batch before was being written: short when th
 import hashlib
 import json
 import time
-from collections import deque
+from collections import Counter, deque
 
 from ..envelope import Malformed, open_envelope
+from ..schema import BadSchema, Schemas
 from . import keeping
 from .counters import Counters
 from .fleet import Fleet
@@ -31,6 +32,7 @@ DEVICE_MAX = 64
 REFUSED_PER_BATCH = 100
 HEAD = 256              # bytes kept of a refused payload
 RESENDS_PER_SCAN = 25
+SCHEMAS_MAX = 200       # of one node
 MINUTE_S = 60
 
 
@@ -64,6 +66,9 @@ class Collector:
         self._ping_ms = {}          # device -> timestamp sent
         self._housekeeping = []     # [due, interval, fn], see every()
         self.every(EVENTS_S, self._write_events)
+        self.schemas = Schemas()
+        self.schema_counts = Counter()
+        self._schemas_known, self._schemas_new = set(), []
         self._was_up = False
         self.scanned = lambda now_ms: None      # called after every scan
         self.topic = None           # <topic>/status tells others whether this monitor is there
@@ -85,6 +90,9 @@ class Collector:
             if since is not None:
                 self.ledger.restore_since(device, since)
             self.presence.restore(device, presence, presence_ms, alarm, alarm_ms, last_ms, now_ms)
+        for device, below, definition in store.query("select device, topic, definition from schema"):
+            self._schema(device, below, definition.encode(), now_ms, True)
+        self._schemas_new.clear()
         replayed = keeping.restore_ledger(store, self.ledger)
         for gap in self.ledger.open_gaps():
             self.resend.opened(gap, now_ms)
@@ -158,28 +166,32 @@ class Collector:
             return
         device, _, below = topic[len(self._prefix):].partition("/")
         now_ms = wall_ms()
-        if below.startswith("cmd/"):
-            return self._command_seen(now_ms, device, below, payload)
         if not below or not 0 < len(device) <= DEVICE_MAX or len(topic) > TOPIC_MAX or not topic.isprintable():
             return self._refuse("topic too long, not printable, or without a device", topic[:TOPIC_MAX], payload)
+        if below.startswith("cmd/"):
+            return self._command_seen(now_ms, device, below)
         node = self.fleet.node(device, now_ms)
         if node is None:
             return self._refuse("more than %d nodes" % self.fleet.nodes_max, topic, payload)
         own = _BARE.get(below)
         if own:
             return own(self, device, payload, now_ms, message.retain)
+        if below.startswith("schema/"):
+            return self._schema(device, below[7:], payload, now_ms, message.retain)
         if not message.retain and not message.dup:
             self.presence.heard(device, now_ms)
         if len(payload) > self._settings.payload_max:
             node.refused += 1
             return self._refuse("payload longer than %d bytes" % self._settings.payload_max, topic, payload)
         try:
-            kind, epoch, seq, sent_ms, inner, trace, odd = open_envelope(payload)
+            kind, epoch, seq, sent_ms, inner, trace, odd, schema = open_envelope(payload)
         except Malformed as e:
             node.refused += 1
             return self._refuse(str(e), topic, payload)
         if odd:
             counters.odd_clocks += 1
+        if schema is not None:
+            self._try_schema(device, below, inner, schema)
         if epoch is None:
             epoch, seq = self._bare_key(message.retain, below, payload)
         elif self.ledger.too_late(device, epoch, seq):
@@ -187,7 +199,7 @@ class Collector:
             return
         if not self._since:
             self._since = time.monotonic()
-        self._rows.append(Row(device, epoch, seq, below, inner, message.qos, int(message.retain), kind, sent_ms, now_ms, trace))
+        self._rows.append(Row(device, epoch, seq, below, inner, message.qos, int(message.retain), kind, sent_ms, now_ms, trace, schema))
         counters.waiting_bytes += len(inner) + 200
 
     def turn(self, now):
@@ -276,13 +288,14 @@ class Collector:
     def _checkpoint(self):
         """Writes down ledger, devices and events. What fails is written next time."""
         try:
-            keeping.write_events(self._store, self._events)
+            self._write_events(self._store, 0)
             keeping.checkpoint(self._store, self.ledger, self.fleet, self.presence, self._dirty)
         except StoreError as e:
             self._log.warning("checkpoint put off", why=str(e))
 
     def _write_events(self, store, now_ms):
         keeping.write_events(store, self._events)
+        keeping.write_schemas(store, self._schemas_new)
 
     def _housekeep(self, now):
         for job in self._housekeeping:
@@ -334,7 +347,31 @@ class Collector:
             self.presence.heard(device, now_ms)
             self.tell(now_ms, device, "reply", payload[:300].decode("utf-8", "replace"))
 
-    def _command_seen(self, now_ms, device, below, payload):
+    def _schema(self, device, below, payload, now_ms, kept):
+        """How a node packs the payloads of a topic (R32)."""
+        if not kept:
+            self.presence.heard(device, now_ms)
+        try:
+            if self.schema_counts[device] >= SCHEMAS_MAX:
+                raise BadSchema("schema: more than %d of one node" % SCHEMAS_MAX)
+            self.schemas.learn(device, below, payload)
+        except BadSchema as e:
+            return self._refuse(str(e), "%s%s/schema/%s" % (self._prefix, device, below), payload)
+        known = (device, below, payload.decode())
+        if known not in self._schemas_known:
+            self._schemas_known.add(known)
+            self._schemas_new.append(known)
+            self.schema_counts[device] += 1
+
+    def _try_schema(self, device, below, payload, number):
+        """A packed message whose schema does not fit is kept as it is, but seen."""
+        try:
+            if self.schemas.values(device, below, payload, number) is None:
+                self.counters.no_schema += 1
+        except BadSchema:
+            self.counters.misfits += 1
+
+    def _command_seen(self, now_ms, device, below):
         """Somebody else's command to a node (our own do not come back under MQTT 5)."""
         if below not in ("cmd/ping", "cmd/pong", "cmd/resend") and device in self.fleet.nodes:
             self.tell(now_ms, device, "command", "%s by somebody else" % below[4:64])

@@ -13,6 +13,8 @@ class Counters:
         self.late = 0           # older than what retention has left
         self.refused = Counter()    # by reason
         self.odd_clocks = 0     # time stamps that cannot be
+        self.no_schema = 0      # packed payloads that nobody has described yet
+        self.misfits = 0        # packed payloads that do not fit their description
         self.foreign = 0        # topics that belong to no node
         self.commits = 0
         self.commit_s = 0.0

@@ -44,6 +44,16 @@ def write_events(store, events):
         events.popleft()
 
 
+def write_schemas(store, new):
+    """Descriptions of packed payloads that were not known before: (device, topic below schema/, text). Raises StoreError; then they stay."""
+    if not new:
+        return
+    with store.transaction():
+        store.execute_many("insert into schema (device, topic, definition) values (?, ?, ?) on conflict (device, topic) do update "
+                           "set definition = excluded.definition", new)
+    new.clear()
+
+
 def _device(device, ledger, fleet, presence):
     node, watch = fleet.nodes[device], presence.watches[device]
     return (device, node.first_ms, node.last_ms, ledger.since(device), watch.state, watch.since_ms, watch.alarm, watch.alarm_ms, node.summary())

@@ -184,7 +184,7 @@ class Link:
             except Refused as e:
                 self._failed(str(e))
                 attempt = max(attempt, 4)
-            except (OSError, ValueError) as e:
+            except OSError as e:
                 self._failed(self._explain(e))
             if self._stopping:
                 return
@@ -244,7 +244,10 @@ class Link:
             properties.SessionExpiryInterval = SESSION_S if self._keep else 0
             properties.ReceiveMaximum = self._inflight
             kwargs = {"clean_start": not self._keep, "properties": properties}
-        client.connect(*self.at, keepalive=KEEPALIVE_S, **kwargs)
+        try:
+            client.connect(*self.at, keepalive=KEEPALIVE_S, **kwargs)
+        except ValueError as e:     # a host name that cannot be one
+            raise OSError(str(e)) from None
         began = time.monotonic()
         try:
             while self._end is None:

@@ -41,6 +41,8 @@ class _Families:
         yield counter("replayed", "Known messages out of the broker's retained store", counters.replayed)
         yield counter("late", "Messages older than what retention left", counters.late)
         yield counter("odd_clocks", "Time stamps that cannot be", counters.odd_clocks)
+        yield counter("packed_unknown", "Packed payloads whose schema was not known when they came", counters.no_schema)
+        yield counter("packed_misfits", "Packed payloads that do not fit their schema", counters.misfits)
         yield counter("foreign", "Messages on topics of no node", counters.foreign)
         yield counter("purged", "Messages deleted by retention", counters.purged)
         yield counter("commits", "Transactions of messages", counters.commits)

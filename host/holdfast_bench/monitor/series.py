@@ -6,10 +6,13 @@ import re
 
 _NUMBERED = re.compile(rb"[0-9a-f]{1,8}:\d+ ")      # the stock application numbers its messages: "<life>:<n> <value>"
 FIELDS_MAX = 12
+_NO_PLOT = ("cause", "boots")   # of a node's metrics: they are on its time line
 
 
-def values(topic, payload):
-    """[(name, value), …] of a payload: a number, or the numbers of a JSON object. Nothing for anything else."""
+def values(topic, payload, unpacked=None):
+    """[(name, value), …] of a payload: a number, or the numbers of a JSON object, or what a schema made of it. Nothing for anything else."""
+    if unpacked is not None:
+        return [("%s %s" % (topic, name), value) for name, value in list(unpacked.items())[:FIELDS_MAX] if value is not None]
     payload = bytes(payload)
     found = _NUMBERED.match(payload)
     if found:
@@ -22,7 +25,7 @@ def values(topic, payload):
             given = json.loads(payload)
         except (ValueError, RecursionError):
             return []
-        return [("%s %s" % (topic, key), value) for key, value in list(given.items())[:FIELDS_MAX] if type(value) in (int, float) and math.isfinite(value)]
+        return [("%s %s" % (topic, key), value) for key, value in list(given.items())[:FIELDS_MAX] if type(value) in (int, float) and math.isfinite(value) and not (topic == "metrics" and key in _NO_PLOT)]
     return []
 
 

@@ -105,7 +105,7 @@ def address(name, text, port):
     try:
         parts = urlsplit("//" + text)
         if parts.hostname and not parts.path and parts.username is None:
-            return parts.hostname, parts.port or port
+            return parts.hostname, port if parts.port is None else parts.port
     except ValueError:
         pass
     raise BenchError("%s: %r is not host:port" % (name, text))

@@ -16,7 +16,7 @@ TABLES = """
 create table if not exists message (
   id {id}, device text not null, epoch {int} not null, seq {int} not null, topic text not null, payload {blob} not null,
   qos integer not null, retained integer not null, envelope text not null, sent_ms {int}, received_ms {int} not null,
-  arrivals integer not null, trace text, unique (device, epoch, seq));
+  arrivals integer not null, trace text, schema integer, unique (device, epoch, seq));
 create index if not exists message_received on message (received_ms);
 create table if not exists device (
   device text primary key, first_ms {int} not null, last_ms {int} not null, since_epoch {int}, presence text not null, presence_ms {int} not null,
@@ -33,6 +33,7 @@ create index if not exists event_device on event (device, id);
 create table if not exists notification (
   id text primary key, ms {int} not null, hook text not null, body text not null, tries integer not null, next_ms {int}, state text not null, error text);
 create index if not exists notification_state on notification (state, next_ms);
+create table if not exists schema (device text not null, topic text not null, definition text not null, primary key (device, topic));
 create table if not exists refused (id {id}, ms {int} not null, topic text not null, reason text not null, size {int} not null, head {blob} not null);
 create table if not exists meta (key text primary key, value text not null);
 """
@@ -63,6 +64,7 @@ class Row(NamedTuple):
     sent_ms: int | None
     received_ms: int
     trace: str | None
+    schema: int | None = None   # how a packed payload is read
 
 
 def trace_of(device, epoch, seq, trace=None):

@@ -11,8 +11,8 @@ BUSY_MS = 250           # then the caller is told, and decides
 CACHE_KB = 32768
 WAL_PAGES = 4000        # between checkpoints: 16 MB
 
-_INSERT = ("insert into message (device, epoch, seq, topic, payload, qos, retained, envelope, sent_ms, received_ms, trace, arrivals) "
-           "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1) on conflict do nothing")
+_INSERT = ("insert into message (device, epoch, seq, topic, payload, qos, retained, envelope, sent_ms, received_ms, trace, schema, arrivals) "
+           "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1) on conflict do nothing")
 _AGAIN = "update message set arrivals = arrivals + 1 where device = ? and epoch = ? and seq = ?"
 _COUNT = ("insert into stream (device, epoch, base, top, received, duplicates, purged) values (?, ?, 1, 0, 0, 1, 0) "
           "on conflict (device, epoch) do update set duplicates = duplicates + 1")

@@ -1,5 +1,6 @@
 """The page's data as JSON: the fleet, a node, its messages, plots, time line, gaps. Read only; everything is bounded in number."""
 
+import json
 import threading
 from operator import itemgetter
 
@@ -8,6 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from ...errors import BenchError
+from ...schema import BadSchema
 from ..collector import wall_ms
 from ..presence import OFFLINE, ONLINE
 from ..series import decimate, values
@@ -133,13 +135,26 @@ class Data:
         """The newest messages by number, enveloped and bare together."""
         rows = []
         for which in ("epoch >= 0", "epoch < 0"):
-            rows += self.query("select epoch, seq, topic, payload, qos, sent_ms, received_ms, arrivals, trace from (select * from message where device = ? and "
+            rows += self.query("select epoch, seq, topic, payload, qos, sent_ms, received_ms, arrivals, trace, schema from (select * from message where device = ? and "
                                "%s order by epoch desc, seq desc limit ?) as m%s limit ?" % (which, " where topic = ?" if topic else ""),
                                (device, SCANNED if topic else limit, *((topic,) if topic else ()), limit))
         rows.sort(key=itemgetter(6), reverse=True)
-        return [{"epoch": e if e >= 0 else None, "seq": s if e >= 0 else None, "topic": t, "text": _text(p), "size": len(p), "qos": q, "sent_ms": sent,
+        return [{"epoch": e if e >= 0 else None, "seq": s if e >= 0 else None, "topic": t, "text": self._text(device, t, p, schema), "size": len(p), "qos": q, "sent_ms": sent,
                  "received_ms": got, "arrivals": n, "trace": trace_of(device, e, s, trace) if e >= 0 else trace}
-                for e, s, t, p, q, sent, got, n, trace in rows[:limit]]
+                for e, s, t, p, q, sent, got, n, trace, schema in rows[:limit]]
+
+    def _unpacked(self, device, topic, payload, schema):
+        """The values of a packed payload, None for any other."""
+        if schema is None:
+            return None
+        try:
+            return self._collector.schemas.values(device, topic, bytes(payload), schema)
+        except BadSchema:
+            return None
+
+    def _text(self, device, topic, payload, schema):
+        found = self._unpacked(device, topic, payload, schema)
+        return _text(payload) if found is None else json.dumps(found, ensure_ascii=False)
 
     def series(self, request):
         """Numbers of the node's messages over time, each topic a series (each number of an object one of its own), thinned to `points`."""
@@ -148,15 +163,15 @@ class Data:
         since = wall_ms() - minutes * 60_000
         found = {}
         for epoch_part in ("epoch >= 0", "epoch = %d" % BARE_EPOCH):
-            for topic, payload, sent, got in self.query(
-                    "select topic, payload, sent_ms, received_ms from message where device = ? and %s order by epoch desc, seq desc limit ?" % epoch_part,
+            for topic, payload, sent, got, schema in self.query(
+                    "select topic, payload, sent_ms, received_ms, schema from message where device = ? and %s order by epoch desc, seq desc limit ?" % epoch_part,
                     (device, SCANNED)):
                 at = sent if sent and sent <= got + 60_000 else got
                 if at < since:
                     if got < since:
                         break
                     continue
-                for name, value in values(topic, payload):
+                for name, value in values(topic, payload, self._unpacked(device, topic, payload, schema)):
                     if name in found or len(found) < 24:
                         found.setdefault(name, []).append((at, value))
         return {"since_ms": since, "now_ms": wall_ms(), "series": [{"name": name, "points": decimate(sorted(got), points)} for name, got in sorted(found.items())]}
@@ -164,7 +179,7 @@ class Data:
     def events(self, request):
         params = request.query_params
         device = params.get("id", "")
-        return {"rows": self.happened(device, whole(request, "minutes", 60, 1, 60 * 24 * 31))}
+        return self.happened(device, whole(request, "minutes", 60, 1, 60 * 24 * 31))
 
     def happened(self, device, minutes, limit=LIMIT):
         since = wall_ms() - minutes * 60_000

@@ -22,9 +22,10 @@ function show(changes) {
 }
 
 function tile(name, label, value, state) {
+  if (!value) name += " none";
   const body = [make("b", {}, count(value)), make("span", { class: "dim" }, label)];
   return state === undefined ? make("div", { class: "tile " + name }, ...body)
-    : make("button", { class: "tile " + name, id: "tile-" + name, "aria-pressed": view.state === state && state !== "", onclick: () => show({ state: view.state === state ? "" : state }) }, ...body);
+    : make("button", { class: "tile " + name, id: "tile-" + state, "aria-pressed": view.state === state && state !== "", onclick: () => show({ state: view.state === state ? "" : state }) }, ...body);
 }
 
 function showSummary(s) {
@@ -37,7 +38,7 @@ function showSummary(s) {
   const focus = document.activeElement && document.activeElement.id;
   $("tiles").replaceChildren(tile("online", "online", s.nodes.online, "online"), tile("offline", "offline", s.nodes.offline, "offline"),
     tile("sleeping", "sleeping", s.nodes.sleeping, "sleeping"), tile("unknown", "not yet heard", s.nodes.unknown, "unknown"), tile("alarm", "alarms", s.alarms, "alarm"),
-    tile("", "messages a second", Math.round(rate)), tile("", "stored", s.stored), tile(s.missing ? "warn" : "", "missing now", s.missing),
+    tile("", "messages / s", Math.round(rate)), tile("", "stored", s.stored), tile(s.missing ? "warn" : "", "missing now", s.missing),
     tile("", "recovered", s.recovered), tile(s.lag_s > 1 ? "warn" : "", "lag, s", s.lag_s), tile(s.refused ? "warn" : "", "refused", s.refused));
   if (focus && focus.startsWith("tile-") && $(focus)) $(focus).focus();
   if (!before || before.alarms !== s.alarms || before.dead_letters !== s.dead_letters || before.refused !== s.refused) panels();

@@ -11,7 +11,9 @@ import network
 _NOTHING = "0.0.0.0"
 _NO_AP = const(201)
 _SCAN_MS = const(2700)  # a scan of all channels is over by then; before that a 201 may be a stale one
-_QUICK_MS = const(650)  # for finding the access point on the channel where it was, and joining
+_QUICK_MS = const(650)  # for finding the access point on the channel where it was, and joining; less where that was seen to be enough
+_QUICKEST_MS = const(250)
+_CHANNEL_MS = const(120)  # for looking at one channel
 _DHCP_MS = const(20000)
 _DRIVER = (OSError, RuntimeError)  # strings, numbers, "Wifi Unknown Error 0x...": all mean try again
 # In the resume record: network in use; BSSID, channel (0: unknown); address, gateway, DNS server, prefix length and the
@@ -49,6 +51,9 @@ class Wifi:
         self._told = False  # does the driver know the network? (connect() with arguments, in this life)
         self._leased = False  # is the address a remembered one?
         self._tries = 0  # since the path was up
+        self._quick_ms = _QUICK_MS
+        self._walked = self._wide = True
+        self._let_in_ms = 0
         self._closed = False  # disconnect() takes effect a little later: not up until begin()
         self.settling = False  # the driver may still say that it is connected, which will soon be over
         self.wlan = network.WLAN(network.STA_IF)
@@ -88,10 +93,12 @@ class Wifi:
             _try(wlan.config, channel=channel)  # where the scan begins; connect() with arguments forgets it
         if channel or told:
             _try(wlan.connect)
+        self._let_in_ms = 0
         n = self._tries
         self._tries = n + 1
-        self._wide = not channel or n % 24 == 1
-        return self._cfg["wifi_join_ms"] if self._wide else _QUICK_MS * (3 if n % 6 == 5 else 1)
+        self._walked = not channel  # over the channels from the first one on
+        self._wide = not channel or n % 48 == 1
+        return self._cfg["wifi_join_ms"] if self._wide else _QUICK_MS * 2 if n % 16 == 5 else self._quick_ms
 
     def _set_address(self, net):
         ip, gateway, dns, prefix, since = self._block.peek(_LEASE, _LEASE_FORM)
@@ -108,15 +115,21 @@ class Wifi:
     # its DHCP answer.
     def associating(self, gone_ms, limit):
         if _try(self.wlan.status, "rssi") is not None:
+            self._let_in_ms = self._let_in_ms or gone_ms
             return gone_ms < _DHCP_MS
         return gone_ms < limit and not (gone_ms > _SCAN_MS and self.wlan.status() == _NO_AP)
 
-    # The path is up: remembers how, for the next time.
-    def learn(self):
+    # The path is up: remembers how, for the next time. took_ms: since begin(); 0: it was up already.
+    def learn(self, took_ms):
         block = self._block
+        channel = _try(self.wlan.config, "channel") or 0
+        if took_ms and channel:
+            # How long it takes to be let in: without the address that DHCP checks, and without the way of the scan to the channel.
+            took_ms = (self._let_in_ms or took_ms) - (_CHANNEL_MS * (channel - 1) if self._walked else 0)
+            self._quick_ms = min(max(took_ms * 3 // 2 + 100, _QUICKEST_MS), _QUICK_MS)
         self._tries = 0
         block.poke(_NETWORK, "B", self._net)
-        block.poke(_RADIO, _RADIO_FORM, self._cfg["wifi"][self._net]["bssid"] or b"", _try(self.wlan.config, "channel") or 0)
+        block.poke(_RADIO, _RADIO_FORM, self._cfg["wifi"][self._net]["bssid"] or b"", channel)
         if not self._leased:
             ip, mask, gateway, dns = [_packed(a) for a in self.wlan.ifconfig()]
             prefix = sum([bin(n).count("1") for n in mask])

@@ -141,17 +141,20 @@ class Supervisor:
     async def _raise_path(self):
         path = self._path
         wifi = self._wifi
+        took = 0
         while not path.up():
             wait = wifi.wait_ms(ticks_ms())
             if wait:
                 await self._sleep(wait)
-            elif not await self._associate():
+                continue
+            took = await self._associate()
+            if not took:
                 wifi.failed("wifi", self._outage_ms(), 0, ticks_ms(), _chance)
                 self._climb()
                 self._save()
             if self.stopping:
                 return
-        path.learn()
+        path.learn(took)
         wifi.succeeded()
         self._save()
         self._node.emit("link", {"up": True, "ip": path.address()})
@@ -159,20 +162,21 @@ class Supervisor:
             end.target.hurry()
         self._to("path_up")
 
-    # One attempt at the Wi-Fi, with its own time limit. True when it led to an address.
+    # One attempt at the Wi-Fi, with its own time limit. How many ms it took to get an address; 0: none.
     async def _associate(self):
         path = self._path
         limit = path.begin()
         began = ticks_ms()
         while not self.stopping:
             await self._sleep(_POLL_MS if path.settling else 0)
+            gone = ticks_diff(ticks_ms(), began)
             if path.up():
-                return True
-            if not path.associating(ticks_diff(ticks_ms(), began), limit):
+                return gone + 1
+            if not path.associating(gone, limit):
                 break
             path.settling = True
         path.missed()
-        return False
+        return 0
 
     # ---- dialing: until the broker has accepted the session
 

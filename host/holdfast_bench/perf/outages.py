@@ -35,8 +35,8 @@ def measure(seeds, said=lambda text: None):
         values = []
         for seed in seeds:
             plan = _plan(seed, lasting, momentary)
-            events = run(stock_spec(plan, delay_ms=ONE_WAY_MS)).events()
-            values.append(_recovered_s(events, seed, subtract_join=name == "recover_wifi_s"))
+            events = run(_spec(plan)).events()
+            values.append(_recovered_s(events))
             result = judge(events, plan, "sim")
             lost += result.numbers["lost"]
             handed_over += result.numbers["accepted"]
@@ -47,9 +47,17 @@ def measure(seeds, said=lambda text: None):
         values = []
         for seed in seeds:
             plan = _plan(seed, (), ("half_open",), period_ms)
-            values.append(_detected_s(run(stock_spec(plan, delay_ms=ONE_WAY_MS)).events()))
+            values.append(_detected_s(run(_spec(plan)).events()))
         figures.append(_figure(name, values))
     return figures
+
+
+def _spec(plan):
+    """An open access point, which lets a station in within 30 ms: association hardly counts, as it did not for the other clients."""
+    spec = stock_spec(plan, delay_ms=ONE_WAY_MS)
+    spec.wifi = {**spec.wifi, "key": ""}
+    spec.config["wifi"] = [{"ssid": spec.wifi["ssid"], "key": None}]
+    return spec
 
 
 def _plan(seed, lasting, momentary, period_ms=1000):
@@ -75,18 +83,11 @@ def _fault(name, at_ms, momentary):
     return {"id": name, "after": "ready", "delay_ms": at_ms, "do": "fault", "fault": name, "args": {}, "momentary": momentary, "resets": False}
 
 
-def _recovered_s(events, seed, subtract_join):
+def _recovered_s(events):
     """From the end of the outage to the first PUBACK of a message of the application at the node; None: never."""
     healed = next(e["t"] for e in events if e["src"] == "bench" and e["ev"] == "end")
     acked = [e["t"] + ONE_WAY_MS for e in events if e["src"] == "broker" and e["ev"] == "recv" and numbered(e) and e["t"] >= healed]
-    if not acked:
-        return None
-    join_ms = 0
-    if subtract_join:
-        joined = [e["t"] for e in events if e["ev"] == "radio" and e["what"] == "got_ip" and healed <= e["t"] <= acked[0]]
-        begun = [e["t"] for e in events if e["ev"] == "radio" and e["what"] == "connected" and healed <= e["t"] <= acked[0]]
-        join_ms = joined[0] - begun[0] if joined and begun else 0
-    return (acked[0] - healed - join_ms) / 1000
+    return (acked[0] - healed) / 1000 if acked else None
 
 
 def _detected_s(events):

@@ -64,12 +64,5 @@ def test_unknown_part_is_one_clear_line():
 def test_recovery_counts_from_the_healing_to_the_acknowledgement_at_the_node():
     recv = {"src": "broker", "ev": "recv", "payload": '{"i":1,"b":1,"t":null,"p":"0badcafe:7 x"}'}
     events = [{"t": 5, **recv}, {"t": 100, "src": "bench", "ev": "end"}, {"t": 350, **recv}, {"t": 400, **recv}]
-    assert outages._recovered_s(events, 0, False) == (350 + outages.ONE_WAY_MS - 100) / 1000
-    assert outages._recovered_s(events[:2], 0, False) is None
-
-
-def test_association_is_not_counted_where_the_figure_says_so():
-    recv = {"src": "broker", "ev": "recv", "payload": '{"i":1,"b":1,"t":null,"p":"0badcafe:7 x"}'}
-    radio = [{"t": 300, "src": "chip/b1", "ev": "radio", "what": "connected"}, {"t": 340, "src": "chip/b1", "ev": "radio", "what": "got_ip"}]
-    events = [{"t": 100, "src": "bench", "ev": "end"}, *radio, {"t": 400, **recv}]
-    assert outages._recovered_s(events, 0, True) == (400 + outages.ONE_WAY_MS - 100 - 40) / 1000
+    assert outages._recovered_s(events) == (350 + outages.ONE_WAY_MS - 100) / 1000
+    assert outages._recovered_s(events[:2]) is None

@@ -16,7 +16,7 @@ _APART = const(7919)  # between the packet ids of two epochs: a broker may still
 _INLINE = const(63)  # topics.py
 _QOS = const(3)
 _URGENT = const(8)
-_URGENT_MAX = const(16)  # urgent messages that overtake at one time; more wait in line like any other
+_URGENT_MAX = const(16)  # urgent messages that overtake at one time; more wait in line like any other, as do those behind them
 
 
 # Raised by put() when there is no room and the class wants to know.
@@ -41,6 +41,7 @@ class Outbox:
         self.accepted = self.acked = self.dropped = 0  # since start
         self.dirty = False  # something was acknowledged that the block in RTC memory does not know of
         self._holes = 0  # records behind the head that are done
+        self._crowded = 0  # the last urgent message that had to wait in line
         self._urgent = []  # (offset, number, stamp before) of urgent messages not yet acknowledged
         self.seqs = []  # numbers of the messages on their way, oldest first; minus the packet id for those of a side
         self._spots = []  # likewise: (end of the record, stamp), or the side
@@ -64,8 +65,10 @@ class Outbox:
             self._hurry(ring.at, seq, ring.before)
 
     def _hurry(self, at, seq, last):
-        if len(self._urgent) < _URGENT_MAX:
+        if len(self._urgent) < _URGENT_MAX and self._crowded < self.block.head_seq:
             self._urgent.append((at, seq, last))
+        else:
+            self._crowded = seq
 
     def lost(self, first, n, why):
         self.dropped += n

@@ -7,7 +7,7 @@ from .result import BAD
 LAWFUL = {
     "down": ("dialing",),
     "dialing": ("online", "backoff", "error"),
-    "online": ("suspect", "backoff", "error"),
+    "online": ("suspect", "dialing", "backoff", "error"),  # dialing: it changes to a better broker
     "suspect": ("online", "backoff", "error"),
     "backoff": ("dialing",),
     "error": ("dialing",),
@@ -23,7 +23,7 @@ def states(case):
             continue
         if e["ev"] == "boot":
             now.pop(e["src"], None)
-        elif e["ev"] in ("missed", "port_lost"):
+        elif e["ev"] in ("missed", "port_lost") or e["ev"] == "log" and "left out" in e.get("msg", ""):
             now.pop(e["src"], None)  # a gap in what was read: the next transition may start anywhere
         elif e["ev"] == "state":
             board = e["src"].partition("/")[2]

@@ -295,6 +295,8 @@ def _split(addr):
 def _wait(ms):
     """A driver call: nothing gets through meanwhile."""
     _kernel.wait(_kernel.now_ms + ms)
+    if chip.on_block is not None:
+        chip.on_block("radio", ms)
 
 
 def ipconfig(what=None, **settings):

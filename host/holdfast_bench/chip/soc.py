@@ -37,6 +37,7 @@ class Core:
         self.uart_lines = {}       # UART number -> function that takes what it sends
         self.stack = None
         self.flash = None
+        self.on_block = None       # hears of driver calls that blocked: on_block(what, ms)
         self.enders = []           # functions (kind) of the fakes, called when a life ends ("soft" or a reset kind)
 
     def reset(self, kind, why="", sleep_ms=0):

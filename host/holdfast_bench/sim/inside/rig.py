@@ -83,6 +83,7 @@ class Rig:
         chip.stack = Stack(kernel, self.air, chip.wifi, self.hosts.get, rng_for(seed, "tcp ticks").below(500))
         chip.stack.on_dial = self._dialled
         chip.resolver.resolve = self._timed(chip.resolver.resolve, "dns")
+        chip.on_block = self._blocked
         self.tap = Tap(kernel, self.history, self.tally.note)
 
     def _broker(self, entry, number):
@@ -109,9 +110,12 @@ class Rig:
             try:
                 return call(*args)
             finally:
-                if self.kernel.now_ms - began_ms >= BLOCK_MS:
-                    self.history.chip("block", "what", what, "ms", self.kernel.now_ms - began_ms)
+                self._blocked(what, self.kernel.now_ms - began_ms)
         return timed
+
+    def _blocked(self, what, ms):
+        if ms >= BLOCK_MS:
+            self.history.chip("block", "what", what, "ms", ms)
 
     def _dialled(self, ip, port):
         self.history.chip("dial", "ip", ip, "port", port)

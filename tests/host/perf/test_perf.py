@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from holdfast_bench.perf import outages
+from holdfast_bench.perf import machinery, outages
 from holdfast_bench.perf.figures import KINDS, Figure
 
 FIXED = """first_puback_s recover_refused_s recover_blackhole_s recover_dead_flows_s recover_wifi_s detect_publishing_s detect_idle_s hundred_rtt50_s
@@ -66,3 +66,8 @@ def test_recovery_counts_from_the_healing_to_the_acknowledgement_at_the_node():
     events = [{"t": 5, **recv}, {"t": 100, "src": "bench", "ev": "end"}, {"t": 350, **recv}, {"t": 400, **recv}]
     assert outages._recovered_s(events) == (350 + outages.ONE_WAY_MS - 100) / 1000
     assert outages._recovered_s(events[:2]) is None
+
+
+def test_rtc_memory_is_measured_through_the_outbox():  # R19
+    figures = {f.name: f.value for f in machinery.rtc_memory()}
+    assert figures["rtc_messages_4b"] >= 180 and figures["rtc_messages_20b"] >= 60 and figures["append_us"] > 0

@@ -35,6 +35,7 @@ class FrameSession(Session):
         self._salt = getrandbits(31) + 1
         self._parser = frames.Decoder(self._frame, cfg["in_bytes"], self._salt)
         self._seen = []
+        self._flying = False
         hello = {"id": cfg["id"], "base": cfg["base"], "b": self._outbox.block.epoch, "keepalive_s": cfg["keepalive_s"], "envelope": cfg["envelope"]}
         if broker["user"]:
             hello["user"] = broker["user"]
@@ -55,6 +56,14 @@ class FrameSession(Session):
         n = len(payload)
         out.buf[at + frames.HEAD : at + frames.HEAD + n] = payload
         out.end = frames.seal(out.buf, at, kind, seq, n, self._salt if salt is None else salt)
+
+    # Over UDP one datagram of messages is on its way at a time: so none overtakes another.
+    def pump(self, now):
+        if not self._datagrams:
+            return Session.pump(self, now)
+        if not self._flying:
+            Session.pump(self, now)
+            self._flying = bool(self._outbox.seqs)
 
     def _status(self, text):
         pass  # the gateway's business
@@ -78,6 +87,8 @@ class FrameSession(Session):
         self._probes = 0
         self.late = False
         self._parser.feed(data, n)
+        if not self._outbox.seqs:
+            self._flying = False
         self._owed = self.owed()
 
     def _frame(self, kind, seq, payload):
@@ -167,6 +178,7 @@ class FrameSession(Session):
         self._again_at = now
         if not self.up:
             self._outbox.rewind()
+            self._flying = False
             self.out.clear()
             self._greet()
         elif self._listed and self.out.room() > 300:
@@ -176,6 +188,7 @@ class FrameSession(Session):
         seqs = self._outbox.seqs
         if seqs and seqs[0] == self._oldest and ticks_diff(now, self._oldest_at) >= pause:
             self._outbox.rewind()  # pump() sends them again, marked as such
+            self._flying = False
             self._timed = 0  # an acknowledgement may now be one of either
         return min(left, pause)
 

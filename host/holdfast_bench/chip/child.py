@@ -28,6 +28,8 @@ def main(fd_in, fd_out):
     handlers[wire.VIEW] = chip.station.seen
     handlers[wire.FLOW_DATA] = chip.stack.data
     handlers[wire.FLOW_STATE] = chip.stack.state
+    handlers[wire.DATAGRAM_IN] = chip.stack.datagram
+    handlers[wire.INCOMING] = chip.stack.incoming
     handlers[wire.UART_IN] = lambda number, payload: chip.console.feed(payload)
     handlers[wire.FAULT] = lambda number, payload: _fault(chip, *json.loads(payload))
     from .soc import HIDDEN

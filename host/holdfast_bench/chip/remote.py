@@ -10,10 +10,12 @@ from ..world.clock import Clock
 from ..world.lwip import DEAD, OPEN
 from ..world.nvs import NvsError
 from ..world.rng import rng_for
+from ..world.station import VIEW
 from ..world.wifi import WifiError
 from .link import LinkError
 from .soc import Core
 
+_HAS_ADDRESS = VIEW.index("has_address")
 WDT_GRAIN_MS = 5        # feeding more often than that is not reported: the bite may come that much early, never late
 
 
@@ -161,10 +163,72 @@ class RemoteFlow:
             self._stack.forget(self._number)
 
 
+class RemoteDatagrams:
+    """A UDP socket of RemoteStack."""
+
+    def __init__(self, stack, number):
+        self._stack = stack
+        self._number = number
+        self.inbox = []
+
+    def send(self, ip, port, data):
+        if not self._stack.has_address():
+            return lwip.EHOSTUNREACH
+        self._stack.link.send(wire.DATAGRAM_OUT, self._number, wire.address(ip, port) + data)
+        return 0
+
+    def close(self):
+        self._stack.link.tell("udp_close", self._number)
+        self._stack.datagrams.pop(self._number, None)
+
+
+class RemoteListener:
+    """A listening port of RemoteStack."""
+
+    def __init__(self, stack, number):
+        self._stack = stack
+        self._number = number
+        self.queue = []
+
+    def close(self):
+        self._stack.link.tell("unlisten", self._number)
+        self._stack.listeners.pop(self._number, None)
+        for flow in self.queue:
+            flow.close()
+        self.queue = []
+
+
 class RemoteStack:
-    def __init__(self, link):
+    def __init__(self, link, has_address):
         self.link = link
+        self.has_address = has_address
         self._flows = {}
+        self.datagrams = {}
+        self.listeners = {}
+
+    def udp(self, port=0):
+        number = self.link.call("udp", port)
+        made = self.datagrams[number] = RemoteDatagrams(self, number)
+        return made
+
+    def listen(self, port, backlog):
+        number = self.link.call("listen", port, backlog)
+        made = self.listeners[number] = RemoteListener(self, number)
+        return made
+
+    def datagram(self, number, payload):
+        if number in self.datagrams:
+            ip, port = wire.address_in(payload)
+            self.datagrams[number].inbox.append((ip, port, payload[wire.ADDRESS:]))
+
+    def incoming(self, number, payload):
+        listener, ip, port = json.loads(payload)
+        flow = self._flows[number] = RemoteFlow(self, number, OPEN, 0)
+        flow.peer = ip, port
+        if listener in self.listeners:
+            self.listeners[listener].queue.append(flow)
+        else:
+            flow.close()
 
     def dial(self, ip, port):
         number, state, error = self.link.call("dial", ip, port)
@@ -254,7 +318,7 @@ class RemoteChip(Core):
         self.rng = rng_for(life["seed"], "chip")
         self.station = RemoteStation(link)
         self.station.seen(0, json.dumps(life["view"]))
-        self.stack = RemoteStack(link)
+        self.stack = RemoteStack(link, self._has_address)
         self.rtc = RemoteRtc(link)
         self.nvs = RemoteNvs(link)
         self.resolver = RemoteResolver(link)
@@ -264,6 +328,9 @@ class RemoteChip(Core):
         self.cause, self.wake = life["cause"], life["wake"]
         self._fed_at_ms = 0
         self._grain_ms = 0
+
+    def _has_address(self):
+        return self.station.view()[_HAS_ADDRESS]
 
     def reset(self, kind, why="", sleep_ms=0):
         """The parent ends this process, wherever it is then."""

@@ -47,7 +47,7 @@ _POLLIN, _POLLOUT, _POLLHUP, _POLLNVAL = 1, 4, 16, 32
 # Of a socket object, beside the state of its flow.
 _NEW, _USED, _PEER_CLOSED = 0, 1, 2
 
-_DNS, _HAS_ADDRESS = VIEW.index("dns"), VIEW.index("has_address")
+_DNS = VIEW.index("dns")
 
 _kernel = chip.kernel
 _MDNS = (SOCK_DGRAM, 5353)
@@ -94,6 +94,9 @@ class socket(io.IOBase):
         self._bound = None
         self._in_mailbox = self._pending = False
         self._dead = False
+        self._udp = None             # of a UDP socket: its Datagrams, once it has a port
+        self._peer = None            # and whom it is connected to
+        self._listener = None        # of a listening TCP socket
 
     # --- settings ----------------------------------------------------------------------------------------------------
 
@@ -197,14 +200,54 @@ class socket(io.IOBase):
             _err(lwip.EADDRINUSE)
         self._bound = (self._type, port)
         _bound.append(self._bound)
+        if self._type == SOCK_DGRAM:
+            self._udp = self._slot[1] = chip.stack.udp(port)
 
     def listen(self, backlog=2):
-        """Accepted; nobody connects to a board here (docs/twin.md)."""
         self._valid()
+        if self._listener is None:
+            self._listener = self._slot[1] = chip.stack.listen(self._bound[1] if self._bound else 0, max(1, backlog))
 
     def accept(self):
         self._valid()
-        self._wait(_never)
+        if self._listener is None:
+            _err(lwip.EINVAL)
+        self._wait(lambda: self._listener.queue)
+        made = socket(AF_INET, SOCK_STREAM)      # raises ENFILE: the connection stays in the queue
+        flow = self._listener.queue.pop(0)
+        made._flow = made._slot[1] = flow
+        made._state = _USED
+        return made, flow.peer
+
+    # --- datagrams ---------------------------------------------------------------------------------------------------
+
+    def _datagrams(self):
+        """The mailbox; a socket without a port gets one."""
+        if self._udp is None:
+            self._udp = self._slot[1] = chip.stack.udp()
+        return self._udp
+
+    def _send_datagram(self, buf, ip, port):
+        error = self._datagrams().send(ip, port, bytes(buf))
+        if error:
+            _err(error)
+        return len(buf)
+
+    def _mail(self):
+        """Whether there is a datagram; one that is not from whom we are connected to is dropped."""
+        inbox = self._datagrams().inbox
+        while inbox and self._peer and inbox[0][:2] != self._peer:
+            inbox.pop(0)
+        return inbox
+
+    def _receive_datagram(self, n, dontwait=False):
+        """(data, address): what does not fit into n is lost."""
+        self._valid()
+        if dontwait and not self._mail():
+            _err(lwip.EAGAIN)
+        self._wait(self._mail)
+        ip, port, data = self._udp.inbox.pop(0)
+        return data[:n], (ip, port)
 
     # --- receiving ---------------------------------------------------------------------------------------------------
 
@@ -214,6 +257,10 @@ class socket(io.IOBase):
 
     def _receive(self, buf, peek=False, dontwait=False):
         """Bytes into buf, 0 at the peer's close; raises OSError. One call of lwIP's recv, with the port's slices."""
+        if self._type != SOCK_STREAM:
+            data, _ = self._receive_datagram(len(buf), dontwait)
+            buf[:len(data)] = data
+            return len(data)
         self._valid()
         if self._state == _NEW:
             _err(lwip.ENOTCONN)
@@ -245,7 +292,9 @@ class socket(io.IOBase):
         return bytes(memoryview(buf)[:got])
 
     def recvfrom(self, n, flags=0):
-        return self.recv(n, flags), getattr(self, "_peer", ("0.0.0.0", 0))
+        if self._type != SOCK_STREAM:
+            return self._receive_datagram(n, flags & MSG_DONTWAIT)
+        return self.recv(n, flags), ("0.0.0.0", 0)
 
     def readinto(self, buf, n=None):
         view = memoryview(buf)
@@ -313,6 +362,10 @@ class socket(io.IOBase):
         """One lwip_write: takes what fits; on a blocking socket it waits a slice of about a second for room for the rest.
         -> bytes taken; raises OSError unless it would only have to wait."""
         self._valid()
+        if self._type != SOCK_STREAM:
+            if self._peer is None:
+                _err(lwip.ENOTCONN)
+            return self._send_datagram(view, *self._peer)
         flow = self._flow
         if flow is None:
             _err(lwip.ENOTCONN)
@@ -371,10 +424,9 @@ class socket(io.IOBase):
         return done
 
     def sendto(self, buf, address):
+        ip, port = _resolve(address)
         self._valid()
-        if not chip.station.view()[_HAS_ADDRESS]:
-            _err(lwip.EHOSTUNREACH)
-        return len(buf)
+        return self._send_datagram(buf.encode() if isinstance(buf, str) else buf, ip, port)
 
     # --- polling and closing -----------------------------------------------------------------------------------------
 
@@ -395,6 +447,10 @@ class socket(io.IOBase):
             return _POLLNVAL
         if self._state == _NEW:
             return (mask & _POLLOUT) | _POLLHUP
+        if self._type != SOCK_STREAM:
+            return mask & (_POLLOUT | (_POLLIN if self._mail() else 0))
+        if self._listener is not None:
+            return mask & _POLLIN if self._listener.queue else 0
         flow = self._flow
         if flow is None or flow.state == DIALING:
             return 0
@@ -417,16 +473,13 @@ class socket(io.IOBase):
         self._guard.close()
         if self._bound in _bound:
             _bound.remove(self._bound)
-        if self._flow is not None:
-            self._flow.close()
-            self._flow = None
+        for end in (self._flow, self._udp, self._listener):
+            if end is not None:
+                end.close()
+        self._flow = self._udp = self._listener = None
 
     def __repr__(self):
         return "<socket>"
-
-
-def _never():
-    return False
 
 
 def _number(text):

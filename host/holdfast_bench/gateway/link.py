@@ -11,6 +11,7 @@ from .. import device_files, frames
 
 LIMIT = 4096            # longest payload of a frame taken from a node
 EARLY_MAX = 256         # frames that may come before the broker has answered
+ACKS_MAX = 50           # acknowledgements in one frame
 REMEMBERED = 256        # numbers of a node by which a repeated message is known
 REPEAT_S = 1.0          # over UDP, a message to the node that is not acknowledged goes out again after this
 ACCEPTED, UNAVAILABLE = 0, 3
@@ -48,6 +49,7 @@ class Link:
         self._early = []                # what came behind HELLO, while the broker was asked
         self._held = []                 # what the broker had for the node before that
         self._on_the_way = set()        # sequences published and not acknowledged by the broker
+        self._acks = []                 # to be acknowledged at the end of this moment
         self._down = {}                 # our number → [frame, when sent, ack]
         self._next = 1
         self.uplink = None
@@ -131,7 +133,7 @@ class Link:
         this = self.salt, seq       # the same datagram twice is the same message, too
         if key and key in self._node.had and (flags & frames.DUP or self._node.had[key] == this):
             self.repeated += 1
-            return self._send(frames.ACK, seq)
+            return self._ack_soon(seq)
         if seq in self._on_the_way:
             return
         self._on_the_way.add(seq)
@@ -148,8 +150,19 @@ class Link:
         self._on_the_way.discard(seq)
         if key:
             self._node.remember(key, this)
-        if not self.closed:
-            self._send(frames.ACK, seq)
+        self._ack_soon(seq)
+
+    def _ack_soon(self, seq):
+        """Acknowledgements of one moment go together: a node has room for few datagrams at a time."""
+        self._acks.append(seq)
+        if len(self._acks) == 1:
+            self._gateway.soon(self._send_acks)
+
+    def _send_acks(self):
+        while self._acks:
+            first, *more = self._acks[:ACKS_MAX]
+            del self._acks[:ACKS_MAX]
+            self._send(frames.ACK, first, struct.pack(">%dI" % len(more), *more))
 
     def _ack(self, seq, payload):
         for number in (seq, *struct.unpack(">%dI" % (len(payload) // 4), payload[:len(payload) // 4 * 4])):

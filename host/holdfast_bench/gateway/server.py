@@ -80,6 +80,9 @@ class Gateway:
         self._all.append(link)
         return link
 
+    def soon(self, what):
+        self._loop.call_soon(what)
+
     def node(self, prefix):
         node = self._nodes.pop(prefix, None) or Node()
         self._nodes[prefix] = node

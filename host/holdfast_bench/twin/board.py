@@ -171,6 +171,8 @@ class VirtualBoard:
             self.silicon.call(number, json.loads(payload))
         elif kind == wire.FLOW_WRITE:
             self.silicon.flow_write(number, payload)
+        elif kind == wire.DATAGRAM_OUT:
+            self.silicon.datagram_out(number, payload)
         elif kind == wire.RTC_WRITE:
             try:
                 self.silicon.write_rtc(number, payload)

@@ -8,7 +8,7 @@ import asyncio
 import socket
 import struct
 
-from ..world.tcp_host import Host
+from ..world.tcp_host import Caller, Host
 
 DIAL_S = 5              # a real connection that takes longer counts as no answer
 _RST_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -22,6 +22,8 @@ class BridgeHost(Host):
         super().__init__(kernel)
         self._loop = loop
         self.routes = {}
+        self.udp_routes = {}
+        self._udp = {}          # (the chip's Datagrams, port) -> _Datagrams
         self._dialing = []      # flows whose real connection is being opened
         self._real = {}         # flow -> (reader, writer), until the peer takes it
         self.refused = 0
@@ -63,6 +65,18 @@ class BridgeHost(Host):
         self.ports[flow.port] = self
         super().syn(flow)
 
+    def datagram(self, arg):
+        """A datagram of the chip: on to the real address, over a socket of its own for each of the chip's."""
+        sender, port, data = arg
+        if not self.up or port not in self.udp_routes:
+            return
+        key = sender, port
+        if key not in self._udp or self._udp[key].closed:
+            for old in [k for k in self._udp if k[0] not in k[0].stack.datagrams]:
+                self._udp.pop(old).close()
+            self._udp[key] = _Datagrams(self, sender, port)
+        self._udp[key].send(data)
+
     def accept(self, peer):
         """The chip's end is there: join it to the real connection (application interface of world/tcp_host.py)."""
         return Bridge(self, peer, self._real.pop(peer.other))
@@ -80,11 +94,54 @@ class BridgeHost(Host):
 
     async def close(self):
         """End every real connection."""
+        for one in self._udp.values():
+            one.close()
         for _, writer in self._real.values():
             writer.transport.abort()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    """A real UDP socket on behalf of one of the chip's."""
+
+    def __init__(self, host, sender, port):
+        self._host, self._sender, self._port = host, sender, port
+        self.closed = False
+        self._transport = None
+        self._waiting = []
+        host._spawn(self._open())
+
+    async def _open(self):
+        try:
+            await self._host._loop.create_datagram_endpoint(lambda: self, remote_addr=self._host.udp_routes[self._port])
+        except OSError:
+            self.closed = True
+
+    def connection_made(self, transport):
+        self._transport = transport
+        for data in self._waiting:
+            transport.sendto(data)
+
+    def send(self, data):
+        if self._transport is None:
+            self._waiting.append(data)
+        else:
+            self._transport.sendto(data)
+
+    def datagram_received(self, data, address):
+        self._host.kernel.catch_up()
+        if self._host.up:
+            self._sender.answer(self._host.ip, self._port, data)
+
+    def error_received(self, error):
+        pass                    # nobody listens there: silence, as far as the chip can tell
+
+    def close(self):
+        self.closed = True
+        if self._transport is not None:
+            self._transport.close()
 
 
 class Bridge:
@@ -124,3 +181,25 @@ class Bridge:
             peer.abort()
         finally:
             self._writer.close()
+
+
+class _Incoming:
+    """A real connection that waits for the chip to answer (application interface of world/tcp_host.Caller)."""
+
+    def __init__(self, host, real):
+        self._host, self._real = host, real
+
+    def accept(self, peer):
+        return Bridge(self._host, peer, self._real)
+
+    def failed(self, why):
+        self._real[1].transport.abort()
+
+
+async def forwarded(host, stack, port):
+    """A server whose connections go to `port` of the chip with that stack, from `host`."""
+    async def arrived(reader, writer):
+        host.kernel.catch_up()
+        Caller(host, stack, port, _Incoming(host, (reader, writer)), host.ip, writer.get_extra_info("peername")[1])
+
+    return await asyncio.start_server(arrived, "127.0.0.1", 0)

@@ -24,6 +24,7 @@ from ..world.ether import AccessPoint, Ether
 from . import flashimage, heap
 from .board import VirtualBoard
 from .clockwork import LoopKernel
+from .bridge import forwarded
 from .network import FIRST_BOARD, GATEWAY, PREFIX, Network
 
 SSID = "holdfast"
@@ -58,6 +59,7 @@ class TwinHost:
         self._own_folder = folder is None
         self.folder = Path(folder or tempfile.mkdtemp(prefix="holdfast-"))
         self.boards = {}
+        self._forwards = []
         self._counter = itertools.count()
         self._thread = None
         self._closed = False
@@ -83,6 +85,8 @@ class TwinHost:
             self.loop.close()
 
     async def _shut(self):
+        for server in self._forwards:
+            server.close()
         for board in list(self.boards.values()):
             board._close()
         for host in self.network.hosts():
@@ -122,10 +126,18 @@ class TwinHost:
 
     # --- what there is ---------------------------------------------------------------------------------------------------
 
-    def add_host(self, name, routes):
+    def add_host(self, name, routes, udp=None):
         """A host of the boards' network, e.g. add_host("broker", {1883: ("127.0.0.1", 18830)}): known by DNS as `broker`, by mDNS
-        as broker.local. -> its address there."""
-        return self.call(lambda: self.network.add(name, routes).ip)
+        as broker.local; udp: the same for UDP ports. -> its address there."""
+        return self.call(lambda: self.network.add(name, routes, udp).ip)
+
+    def forward(self, board, port):
+        """A real TCP port of this machine that leads to `port` of a board, as from a host of its network. -> (host, real port)"""
+        host_ip = self.add_host("outside", {})
+        future = asyncio.run_coroutine_threadsafe(forwarded(self.network.host(host_ip), board.silicon.stack, port), self.loop)
+        server = future.result(CALL_LIMIT_S)
+        self._forwards.append(server)
+        return server.sockets[0].getsockname()[:2]
 
     def add_board(self, name=None, *, interpreter=None, port=None, ether=None, seed=None, baud=115200, heap_bytes=None,
                   ticks_start_ms=0, fast_flash=False, mac=None):

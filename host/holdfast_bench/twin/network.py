@@ -30,9 +30,9 @@ class Network:
             return self._hosts[ip]
         return None if ip.startswith(PREFIX) else self._silent
 
-    def add(self, name, routes):
-        """A host called `name` (also name.local by mDNS) with routes {port: (real host, real port)}. -> BridgeHost, its ip as
-        .ip. The same name again adds to its routes."""
+    def add(self, name, routes, udp=None):
+        """A host called `name` (also name.local by mDNS) with routes {port: (real host, real port)}, for UDP likewise. -> BridgeHost, its
+        ip as .ip. The same name again adds to its routes."""
         name = name.lower()
         if name in self.names:
             host = self._hosts[self.names[name][0]]
@@ -43,6 +43,7 @@ class Network:
             self.names[name] = (ip, TTL_S)
             self.announced[name if name.endswith(".local") else name + ".local"] = ip
         host.routes.update(routes)
+        host.udp_routes.update(udp or {})
         return host
 
     def hosts(self):

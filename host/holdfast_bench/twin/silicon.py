@@ -15,6 +15,7 @@ from ..world.rng import rng_for
 from ..world.rtcmem import RtcMemory
 from ..world.station import Station
 from ..world.tcp import Flow, Stack
+from ..world.udp import Datagrams, Listener
 from ..world.wifi import Wifi, WifiError
 from .network import GATEWAY
 
@@ -36,11 +37,11 @@ class Fuse:
 class MirroredFlow(Flow):
     """A flow that reports every change to the chip at the other end of the link."""
 
-    def __init__(self, stack, host, port):
+    def __init__(self, stack, host, port, error=0, caller=None):
         self.number = stack.next_number()
         self.acked = 0
         self.mirror = None
-        super().__init__(stack, host, port)
+        super().__init__(stack, host, port, error, caller)
         self._wanted = True
 
     def _changed(self):
@@ -81,6 +82,36 @@ class MirroredFlow(Flow):
             self._schedule_ack()
 
 
+class MirroredDatagrams(Datagrams):
+    """A UDP socket whose mailbox is at the other end of the link."""
+
+    def __init__(self, stack, port, number, mirror):
+        super().__init__(stack, port)
+        self._number, self._mirror = number, mirror
+
+    def deliver(self, datagram):
+        if self in self.stack.datagrams:
+            ip, port, data = datagram
+            self._mirror(wire.DATAGRAM_IN, self._number, wire.address(ip, port) + data)
+
+
+class MirroredListener(Listener):
+    """A listening port that tells the chip of every connection."""
+
+    def __init__(self, stack, port, backlog, number, told):
+        super().__init__(stack, port, backlog)
+        self.number = number
+        self.queue = _Told(told)
+
+
+class _Told(list):
+    """The chip has its own queue: ours stays empty."""
+
+    def __init__(self, told):
+        super().__init__()
+        self.append = told
+
+
 class MirroredStack(Stack):
     flow_class = MirroredFlow
     _numbers = 0
@@ -111,6 +142,8 @@ class Silicon:
         self.nvs = Nvs()
         self.clock = Clock(kernel)
         self._flows = {}
+        self._datagrams = {}
+        self._listeners = {}
         self._view = None
         self._asking = set()
 
@@ -134,6 +167,8 @@ class Silicon:
         for flow in self._flows.values():
             flow.mirror = None
         self._flows.clear()
+        self._datagrams.clear()
+        self._listeners.clear()
         self.wifi.reset()
         self.fuse.blown = None
         for task in list(self._asking):
@@ -218,6 +253,26 @@ class Silicon:
             self._flows[flow.number] = flow
         return [getattr(flow, "number", 0), flow.state, flow.error]
 
+    def _on_udp(self, port):
+        number = self.stack.next_number()
+        free = self.stack.udp(port)             # chooses a port when there is none
+        self.stack.datagrams.remove(free)
+        made = self._datagrams[number] = MirroredDatagrams(self.stack, free.port, number, self._send)
+        self.stack.datagrams.append(made)
+        return number
+
+    def _on_listen(self, port, backlog):
+        number = self.stack.next_number()
+
+        def told(flow):
+            flow.mirror = self._send
+            self._flows[flow.number] = flow
+            self._send(wire.INCOMING, flow.number, json.dumps([number, *flow.peer]).encode())
+
+        made = self._listeners[number] = MirroredListener(self.stack, port, backlog, number, told)
+        self.stack.listeners.append(made)
+        return number
+
     def _on_rtc_read(self):
         return self.rtc.read()
 
@@ -239,6 +294,19 @@ class Silicon:
         flow = self._flows.get(number)
         if flow is not None:
             flow.write(data)
+
+    def datagram_out(self, number, payload):
+        self.kernel.catch_up()
+        if number in self._datagrams:
+            self._datagrams[number].send(*wire.address_in(payload), payload[wire.ADDRESS:])
+
+    def on_udp_close(self, number):
+        if number in self._datagrams:
+            self._datagrams.pop(number).close()
+
+    def on_unlisten(self, number):
+        if number in self._listeners:
+            self._listeners.pop(number).close()
 
     def on_taken(self, number, n):
         self.kernel.catch_up()

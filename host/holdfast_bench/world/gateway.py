@@ -12,7 +12,8 @@ from . import mqtt
 
 MESSAGE, ACK, HELLO, WELCOME, PING, PONG, SUBSCRIBE, BYE, SUBSCRIBED = 1, 2, 3, 4, 5, 6, 7, 8, 9
 RETAIN, DUP, NUMBERED, PACKED = 4, 8, 16, 32
-REMEMBERED = 64
+REMEMBERED = 256
+REPEAT_MS = 1000        # over UDP, what the node has not acknowledged
 UNAVAILABLE = 3
 
 
@@ -43,25 +44,63 @@ def frames_in(data, salt):
 
 
 class GatewayHost:
-    """The gateway's process on the broker's machine: listens on `port`, follows the broker down."""
+    """The gateway's process on the broker's machine, `ip`: TCP and UDP at `port`; follows the broker down."""
 
-    def __init__(self, server, port):
+    def __init__(self, server, port, ip):
+        self.ip = ip
         self.server = server            # the BrokerHost
         self.host = server.host
         self.port = port
-        self.had = {}                   # prefix -> [(epoch, number)] that the broker has
+        self.had = {}                   # prefix -> {epoch: numbers that the broker has}
         self.links = []
         server.on_stop = self._broker_gone
         self.host.ports[port] = self
+        self.host.udp_ports[port] = self
 
     def accept(self, peer):
         link = Link(self, peer)
         self.links.append(link)
         return link
 
+    def datagram(self, sender, data):
+        """For tcp_host: a datagram. Who sends it is told by its socket; a HELLO with another salt is a new connection."""
+        for link in self.links:
+            if link.sender is sender and (data[3] != HELLO or link.salt == unpack_from(">I", data, 6)[0]):
+                break
+        else:
+            link = Link(self, _Mail(self, sender))
+            link.sender = sender
+            self.links.append(link)
+            self._repeat(link)
+        link.feed(data, self.server.kernel.now_ms)
+
+    def _repeat(self, link):
+        if link in self.links:
+            link.repeat()
+            self.server.kernel.after(REPEAT_MS, self._repeat, link)
+
     def _broker_gone(self):
         for link in list(self.links):
             link.broker_gone()
+
+
+class _Mail:
+    """A peer that is reached by datagrams."""
+
+    def __init__(self, gateway, sender):
+        self._gateway, self._sender = gateway, sender
+
+    def write(self, data):
+        self._sender.answer(self._gateway.ip, self._gateway.port, data)
+
+    def close(self):
+        pass
+
+    def pause(self, on):
+        pass
+
+    def backlog(self):
+        return 0
 
 
 class Link:
@@ -70,7 +109,9 @@ class Link:
     def __init__(self, gateway, peer):
         self._gateway = gateway
         self._peer = peer
-        self._salt = 0
+        self.salt = 0
+        self.sender = None          # the chip's socket, when it is a UDP one
+        self._welcome = b""
         self._rest = b""
         self._mqtt = b""
         self._client = None         # the broker's link
@@ -78,15 +119,18 @@ class Link:
         self._up = False
         self._pid = 0
         self._waiting = {}          # our packet id -> (number, key) published, or the sequence of a SUBSCRIBE
+        self._acks = []
+        self._handled = []
         self._next = 0
-        self._down = {}             # our number -> packet id of the broker's
+        self._down = {}             # our number -> (packet id of the broker's, the message)
 
     # -- the node's side -------------------------------------------------------------------------------------------------
 
     def feed(self, data, now_ms):
-        data = self._rest + data
+        if not self.sender:
+            data = self._rest + data
         try:
-            found, used = frames_in(data, self._salt)
+            found, used = frames_in(data, self.salt)
             self._rest = data[used:]
             for kind, seq, payload in found:
                 self._take(kind, seq, payload, now_ms)
@@ -115,7 +159,7 @@ class Link:
             self.close()
         elif kind == ACK:
             for number in [seq] + [unpack_from(">I", payload, i)[0] for i in range(0, len(payload), 4)]:
-                pid = self._down.pop(number, None)
+                pid, _ = self._down.pop(number, (None, None))
                 if pid is not None:
                     self._say(b"\x40\x02" + pack(">H", pid))
         elif not self._up:
@@ -126,7 +170,11 @@ class Link:
             self._subscribe(seq, payload)
 
     def _hello(self, salt, hello, now_ms):
-        self._salt = salt
+        if self.salt:
+            if self._welcome:
+                self._peer.write(self._welcome)     # ours was lost
+            return
+        self.salt = salt
         self._prefix = ("%s/%s/" % (hello["base"], hello["id"])).encode()
         self._envelope = hello["envelope"]
         if not self._gateway.server.running():
@@ -142,15 +190,18 @@ class Link:
 
     def _message(self, seq, body):
         flags, epoch, high, low, n = unpack_from(">BIHIB", body, 0)
+        if self.sender and not flags & DUP:
+            if seq in self._handled:
+                return              # the same datagram, late or twice
+            self._handled = self._handled[-63:] + [seq]
         topic, payload = body[12:12 + n], body[12 + n:]
         key = number = None
         if flags & NUMBERED:
             number = unpack_from(">I", payload, 0)[0]
             payload = payload[4:]
             key = (epoch, number)
-        had = self._gateway.had.setdefault(self._prefix, [])
-        if flags & DUP and key in had:
-            self._send(ACK, seq)
+        if flags & DUP and number in self._gateway.had.setdefault(self._prefix, {}).get(epoch, ()):
+            self._ack_soon(seq)
             return
         if key is not None and self._envelope == "json":
             payload = self._enveloped(number, epoch, high << 32 | low, payload, flags & PACKED)
@@ -178,11 +229,23 @@ class Link:
 
     def _published(self, seq, key):
         if key is not None:
-            had = self._gateway.had[self._prefix]
-            had.append(key)
+            epoch, number = key
+            had = self._gateway.had.setdefault(self._prefix, {}).setdefault(epoch, [])
+            had.append(number)
             if len(had) > REMEMBERED:
                 had.pop(0)
-        self._send(ACK, seq)
+        self._ack_soon(seq)
+
+    def _ack_soon(self, seq):
+        """Acknowledgements of one moment go together: a node has room for few datagrams at a time."""
+        self._acks.append(seq)
+        if len(self._acks) == 1:
+            self._gateway.server.kernel.after(1, self._send_acks, None)
+
+    def _send_acks(self, _):
+        acks, self._acks = self._acks, []
+        if self in self._gateway.links:
+            self._send(ACK, acks[0], b"".join([pack(">I", seq) for seq in acks[1:]]))
 
     def _subscribe(self, seq, payload):
         wanted, at = b"", 0
@@ -199,7 +262,12 @@ class Link:
         return self._pid
 
     def _send(self, kind, seq, payload=b""):
-        self._peer.write(frame(kind, seq, payload, self._salt))
+        self._peer.write(frame(kind, seq, payload, self.salt))
+
+    def repeat(self):
+        for number in sorted(self._down):
+            _, message = self._down[number]
+            self._send(MESSAGE, number, bytes((message[0] | DUP,)) + message[1:])
 
     # -- the broker's side: the wire of broker_link.py --------------------------------------------------------------------
 
@@ -227,7 +295,8 @@ class Link:
     def _packet(self, head, body):
         kind = head >> 4
         if kind == mqtt.CONNACK:
-            self._send(WELCOME, self._salt, bytes((body[1], body[0] & 1)))
+            self._welcome = frame(WELCOME, self.salt, bytes((body[1], body[0] & 1)), self.salt)
+            self._peer.write(self._welcome)
             if body[1] == 0:
                 self._up = True
                 self._say(bytes(mqtt.publish(self._prefix + b"status", b"online", 0, True, 0)))
@@ -247,11 +316,15 @@ class Link:
             at = 2 + (body[0] << 8 | body[1])
             topic = body[2 + len(self._prefix):at]
             self._next += 1
+            pid = 0
             if qos:
-                self._down[self._next] = body[at] << 8 | body[at + 1]
+                pid = body[at] << 8 | body[at + 1]
                 at += 2
             marks = qos | (RETAIN if head & 1 else 0)
-            self._send(MESSAGE, self._next, pack(">BIHIB", marks, 0, 0, 0, len(topic)) + topic + body[at:])
+            message = pack(">BIHIB", marks, 0, 0, 0, len(topic)) + topic + body[at:]
+            if qos:
+                self._down[self._next] = (pid, message)
+            self._send(MESSAGE, self._next, message)
 
     def close(self):
         """Either side has had enough."""
@@ -263,7 +336,7 @@ class Link:
     abort = close
 
     def broker_gone(self):
-        if self._salt:
+        if self.salt:
             self._send(BYE, 0, b"the broker is lost")
         self.close()
 

@@ -6,6 +6,7 @@ worked out when somebody asks. Common subset of CPython and MicroPython. May use
 """
 
 from . import air as _air
+from .udp import FIRST_PORT, Datagrams, Listener
 from .lwip import (ARP_TIMEOUT_MS, DEAD, DIALING, ECONNABORTED, ECONNRESET, EHOSTUNREACH, ENOBUFS, MSS, OPEN, RCV_WND,
                    SND_BUF, SND_LOWAT)
 
@@ -296,20 +297,22 @@ def _seq(entry):
 class Flow(End):
     """A connection seen from the chip; the shape is described in docs/architecture.md (socket back-end)."""
 
-    def __init__(self, stack, host, port, error=0):
-        """error: why it cannot even begin; then it is born dead."""
+    def __init__(self, stack, host, port, error=0, caller=None):
+        """error: why it cannot even begin; then it is born dead. caller: the far end that has called us; then it is open."""
         super().__init__(stack.kernel, stack.air)
         self.stack = stack
         self.host = host
         self.port = port
-        self.state = DEAD if error else DIALING
+        self.state = DEAD if error else OPEN if caller else DIALING
         self.error = error
         self.dead = bool(error)
         self.inbox = bytearray()
         self.fin = False            # the peer has closed
         self._closed = False        # the program has closed
         self._syns = 0
-        if error:
+        if caller:
+            self.other = caller
+        if error or caller:
             return
         if host is None:
             self._timer = self.kernel.after(ARP_TIMEOUT_MS, self._no_answer)
@@ -470,6 +473,8 @@ class Stack:
         self.network = network
         self.phase_ms = tick_phase_ms % TICK_MS
         self.flows = []             # everything that is not over, closing ones included
+        self.listeners = []
+        self.datagrams = []
         self.on_dial = None         # hears of every connection that is tried: on_dial(ip, port)
         self._time_waits = []       # when each ends
 
@@ -484,6 +489,42 @@ class Stack:
         flow = self.flow_class(self, self.network(ip), port)
         self.flows.append(flow)
         return flow
+
+    def listen(self, port, backlog):
+        """A Listener; the caller has seen to it that the port is free."""
+        listener = Listener(self, port, backlog)
+        self.listeners.append(listener)
+        return listener
+
+    def udp(self, port=0):
+        """A Datagrams at that port, or at one of the stack's choice."""
+        if not port:
+            port = FIRST_PORT
+            while any([d.port == port for d in self.datagrams]):
+                port += 1
+        made = Datagrams(self, port)
+        self.datagrams.append(made)
+        return made
+
+    def syn(self, caller):
+        """Somebody calls (tcp_host.Caller)."""
+        if not self.present():
+            return
+        for flow in self.flows:
+            if flow.other is caller:
+                self.air.carry(True, _air.SYN_ACK, 0, flow, caller.answered, flow)
+                return
+        for listener in self.listeners:
+            if listener.port == caller.port:
+                if len(listener.queue) >= listener.backlog or not self._make_room():
+                    return          # as lwIP: silence, the caller tries again
+                flow = self.flow_class(self, caller.host, caller.own_port, 0, caller)
+                flow.peer = caller.ip, caller.own_port
+                self.flows.append(flow)
+                listener.queue.append(flow)
+                self.air.carry(True, _air.SYN_ACK, 0, flow, caller.answered, flow)
+                return
+        self.air.carry(True, _air.RST, 0, None, caller.refused, None)
 
     def _make_room(self):
         """Twelve connections at most; the oldest in TIME_WAIT makes room, those that still want to send do not."""
@@ -508,6 +549,8 @@ class Stack:
         """The chip was reset: its connections are gone, their peers do not know."""
         for flow in list(self.flows):
             flow.abort(0)
+        self.listeners = []
+        self.datagrams = []
         self._time_waits = []
 
     def present(self):

@@ -197,6 +197,46 @@ class Peer(End):
         return self._since_ms + min(rto_ms, RTO_MAX_MS)
 
 
+class Caller(Peer):
+    """The host's end of a connection that it opens itself, to `port` of the chip whose stack is `stack`. ip, own_port: where it calls from.
+    app.accept(peer) is called when the chip has answered, app.failed(why) when it has not."""
+
+    def __init__(self, host, stack, port, app, ip, own_port):
+        End.__init__(self, stack.kernel, stack.air)
+        self.host, self.app, self.ip, self.own_port, self.port = host, app, ip, own_port, port
+        self.accepted = False
+        self._reader = None
+        self._closed = False
+        self._paused = False
+        self._unread = []
+        self._unread_size = 0
+        self._stack = stack
+        self._syns = 0
+        host.peers.append(self)
+        self._call(None)
+
+    def _call(self, _):
+        self._timer = None
+        if self._syns > SYN_ACKS_MAX:
+            return self.refused("no answer")
+        self._timer = self.kernel.after(SYN_ACK_MS << self._syns, self._call)
+        self._syns += 1
+        self.air.carry(False, _air.SYN, 0, None, self._stack.syn, self)
+
+    def answered(self, flow):
+        """SYN-ACK."""
+        if self.accepted or self.dead:
+            return
+        self.other = flow
+        self.established(None)
+
+    def refused(self, why):
+        """RST to our SYN, or nothing at all."""
+        if not self.accepted and not self.dead:
+            self._gone()
+            self.app.failed(why or "refused")
+
+
 def _output(end):
     if not end.dead:
         end._output()
@@ -210,6 +250,7 @@ class Host:
         self.up = True
         self.refusing = False       # a packet filter answers every SYN with RST
         self.ports = {}
+        self.udp_ports = {}         # port -> application with datagram(sender, data)
         self.peers = []
         self.backlog = None         # connections it holds at most; a listen queue that is full drops SYNs
         self.connects_per_s = None  # SYNs accepted a second; the others are dropped, as by a full listen queue
@@ -235,6 +276,13 @@ class Host:
         peer = Peer(self, flow, app)
         self.peers.append(peer)
         peer.answer()
+
+    def datagram(self, arg):
+        """A datagram has come: (the chip's Datagrams, port, bytes). Without an application it is lost."""
+        sender, port, data = arg
+        app = self.udp_ports.get(port)
+        if self.up and app is not None:
+            app.datagram(sender, data)
 
     def _token(self):
         """One connection from this second's share; what is not used does not add up beyond one second."""

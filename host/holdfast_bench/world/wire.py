@@ -17,12 +17,15 @@ CALL = b"c"             # JSON [name, arguments...]; the number comes back with 
 TELL = b"t"             # the same, without an answer
 RTC_WRITE = b"m"        # new content of RTC memory; answered by RESULT once it is safe
 FLOW_WRITE = b"w"       # bytes for the flow of that number
+DATAGRAM_OUT = b"g"     # from the UDP socket of that number: address (4), port (2), bytes
 # Parent to chip.
 LIFE = b"L"             # JSON, the first frame: what the chip has to know of the life that begins
 UART_IN = b"U"
 RESULT = b"R"           # JSON value of a CALL, or {"error": [kind, arguments]}
 RESULT_BYTES = b"B"     # raw bytes as the value of a CALL
 VIEW = b"V"             # JSON: the station's view has changed
+DATAGRAM_IN = b"G"      # for the UDP socket of that number: address (4), port (2), bytes
+INCOMING = b"I"         # JSON [listener, ip, port]: somebody has connected; the number is that of the new flow
 FLOW_DATA = b"D"        # bytes that arrived for the flow
 FAULT = b"X"            # JSON [name, arguments...]: what is to go wrong in the chip's own half
 FLOW_STATE = b"F"       # JSON [state, error, fin, bytes acknowledged in all]
@@ -64,3 +67,16 @@ class Frames:
             at += HEAD + n
         self._buf = bytearray(buf[at:])
         return found
+
+
+def address(ip, port):
+    """The six bytes of an address in a frame."""
+    return bytes([int(n) for n in ip.split(".")]) + pack(">H", port)
+
+
+def address_in(data):
+    """(ip, port) that data begins with."""
+    return "%d.%d.%d.%d" % tuple(data[:4]), unpack_from(">H", data, 4)[0]
+
+
+ADDRESS = 6             # bytes of it

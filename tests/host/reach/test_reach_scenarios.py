@@ -8,7 +8,7 @@ from holdfast_bench.scenario.load import load
 from holdfast_bench.scenario.plan import compile_plan
 from holdfast_bench.sim import stock
 
-NAMES = ["frame_envelope", "frames_gateway"]
+NAMES = ["frame_envelope", "frames_gateway", "frames_udp"]
 GATEWAY = {"brokers": [{"protocol": "frames", "port": 7180}]}
 ELSEWHERE = ["ap_outage", "broker_restart", "half_open", "refused"]
 

@@ -100,7 +100,7 @@ class Rig:
         broker.start()
         if "frames_port" in entry:
             from ...world.gateway import GatewayHost
-            GatewayHost(broker, entry["frames_port"])
+            GatewayHost(broker, entry["frames_port"], ip)
         return broker
 
     def _timed(self, call, what):

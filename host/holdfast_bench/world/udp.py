@@ -1,0 +1,62 @@
+"""UDP seen from the chip: mailboxes, and datagrams that the air carries or loses. A host's end is a function of its address.
+
+Common subset of CPython and MicroPython. May use: air, lwip.
+"""
+
+from . import air as _air
+from .lwip import EHOSTUNREACH
+
+MAILBOX = 6             # datagrams lwIP keeps for a socket; what comes then is dropped
+FIRST_PORT = 49152      # of those the stack chooses itself
+
+
+class Datagrams:
+    """One UDP socket. inbox: [(ip, port, bytes)]."""
+
+    def __init__(self, stack, port):
+        self.stack = stack
+        self.port = port
+        self.inbox = []
+        self.dropped = 0
+
+    def send(self, ip, port, data):
+        """0, or why it cannot even be sent. That nobody answers is no error."""
+        stack = self.stack
+        if not stack.wifi.has_address():
+            return EHOSTUNREACH
+        host = stack.network(ip)
+        if host is not None:
+            stack.air.carry(True, _air.DATA, len(data), self, host.datagram, (self, port, bytes(data)))
+        return 0
+
+    def answer(self, ip, port, data):
+        """A host sends something to this socket."""
+        self.stack.air.carry(False, _air.DATA, len(data), self, self.deliver, (ip, port, bytes(data)))
+
+    def deliver(self, datagram):
+        if self in self.stack.datagrams:
+            if len(self.inbox) < MAILBOX:
+                self.inbox.append(datagram)
+            else:
+                self.dropped += 1
+
+    def close(self):
+        if self in self.stack.datagrams:
+            self.stack.datagrams.remove(self)
+
+
+class Listener:
+    """A listening TCP port of the chip. queue: flows that are open and not accepted yet."""
+
+    def __init__(self, stack, port, backlog):
+        self.stack = stack
+        self.port = port
+        self.backlog = backlog
+        self.queue = []
+
+    def close(self):
+        if self in self.stack.listeners:
+            self.stack.listeners.remove(self)
+        for flow in self.queue:
+            flow.close()
+        self.queue = []

@@ -22,11 +22,14 @@ TABLE = (
     ("keepalive_s", 30, (5, 3600)),  # MQTT keep-alive: the broker publishes the last will 1.5 times this after the last packet [s]
     ("ping_s", 8, (1, 1800)),  # silence after which the broker is asked for a sign of life [s]
     ("suspect_ms", 1500, (200, 60000)),  # an answer later than this (or four round trips) makes the link suspect [ms]
+    ("pingresp_ms", 1500, (200, 60000)),  # the same for the answer to a heartbeat [ms]
     ("probe_ms", 400, (100, 20000)),  # pause between the three probes that decide (or two round trips) [ms]
     ("connack_ms", 5000, (500, 60000)),  # limit for the broker's answer to CONNECT [ms]
     ("ack_ms", 20000, (1000, 600000)),  # a message not acknowledged for so long while others are: new connection [ms]
     ("dial_ms", 1000, (200, 30000)),  # limit for one try to connect (or four round trips); some tries get 2, 3 or 6 times that [ms]
-    ("window", 16, (1, 64)),  # messages on their way at one time
+    ("window", 16, (1, 256)),  # messages on their way at one time
+    ("burst", 128, (0, 256)),  # messages sent at once when a connection begins, whatever the window
+    ("drain_per_s", 50, (0, 1000)),  # pace of messages older than 10 s after that; 0: no limit [1/s]
     ("policy", "decorrelated", ["decorrelated", "exponential", "gentle", "fixed"]),  # back-off between tries, after the first minute
     ("base_ms", 1000, (50, 60000)),  # shortest back-off [ms]
     ("cap_ms", 10000, (50, 3600000)),  # longest back-off [ms]

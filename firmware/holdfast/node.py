@@ -60,7 +60,7 @@ class Node:
         self._classes = [c["name"] for c in cfg["classes"]]
         self._ttls = [c["ttl_s"] for c in cfg["classes"]]
         policies = [c["overflow"] for c in cfg["classes"]]
-        self.outbox = Outbox(Ring(block, topics.sizes), topics, self.clock, policies, cfg["window"], self._dropped)
+        self.outbox = Outbox(Ring(block, topics.sizes), topics, self.clock, policies, max(cfg["window"], cfg["burst"]), self._dropped)
         block.commit()
         # What is accepted can also be sent: the envelope adds a third, at most, and some.
         self._longest = min(cfg["payload_max"], (cfg["out_bytes"] - 320) * 3 // 4, len(block.area) // 4)

@@ -6,7 +6,7 @@
 # it would wait for, it would wait for blocking, so that is done here.
 from micropython import const
 from struct import unpack_from
-from time import ticks_diff
+from time import ticks_add, ticks_diff
 
 from umqtt.simple import MQTTClient
 
@@ -25,12 +25,16 @@ _SUBACK = const(0x90)
 _PINGRESP = const(0xD0)
 _QOS = const(3)  # message flags, see topics.py
 _RETAIN = const(4)
+_URGENT = const(8)
 _PID_STATUS = const(65001)  # the session's own packet ids lie above those of messages
 _PID_SUBSCRIBE = const(65002)
 _PID_NOTE = const(65003)  # and up, 500 in turn
 _OVERHEAD = const(9)  # bytes of a PUBLISH besides topic and payload, at most
 _PROBES = const(3)
-_LONGEST = const(65536)  # bytes of a packet that is put up with; more than in_bytes of it is skipped
+_LONGEST = const(1048576)  # bytes of a packet that is put up with; more than in_bytes of it is skipped
+_OLD = const(100)  # stamps, after which a message is backlog
+_HANDSHAKE_MS = const(15000)  # of TLS: computing takes the chip seconds
+_FEW = const(2)  # window for a broker that loses more than 30 % of what it is sent
 REFUSALS = ("protocol", "rejected", "rejected", "busy", "auth", "auth")  # by CONNACK code
 
 
@@ -61,6 +65,8 @@ class Session(MQTTClient):
         self._notes = []  # what is to be told on this connection: (topic, payload, flags)
         self._noted = 0
         self._received = None
+        self._good = self._bad = 0  # messages acknowledged, and those whose connection ended before that; the last 64
+        self.resume_at = None  # ticks at which pump() goes on with the backlog
         self.up = self.late = False
 
     # A connection to the endpoint `end` is open: puts CONNECT into `out` and, unless the broker is a patient one (it hangs up when
@@ -72,8 +78,12 @@ class Session(MQTTClient):
         self._timed = 0  # packet id whose round trip is being measured
         self._listed = []  # the SUBSCRIBE on its way
         self._held = end.patient
+        self._patience = self._cfg["connack_ms"] + (_HANDSHAKE_MS if end.broker.get("tls") else 0)
         self.up = self.late = False
         self.proven = False  # something was acknowledged on this connection
+        self._count(0, len(self._outbox.seqs))
+        self._free = self._cfg["burst"]  # messages that the window does not hold back, nor the pace of the backlog
+        self.resume_at = None
         self._outbox.rewind()
         self.out.clear()
         self._introduce(end)
@@ -105,7 +115,29 @@ class Session(MQTTClient):
         if self.up:
             self._notes.append((topic, payload, flags))
 
-    # Puts as many messages into `out` as window and room allow.
+    def _count(self, good, bad):
+        self._good += good
+        self._bad += bad
+        if self._good + self._bad > 64:
+            self._good >>= 1
+            self._bad >>= 1
+
+    # May one more message go? R51: the first ones of a connection at once, then what the window allows; little where much is lost.
+    def _may(self, on_their_way):
+        if self._bad * 10 > (self._good + self._bad) * 3 and self._bad > 4:
+            return on_their_way < _FEW
+        return self._free > 0 or on_their_way < self._cfg["window"]
+
+    # Has the message that the outbox offers to wait? R51: what is old must not flood the broker, or starve what is new.
+    def _too_soon(self, box, now):
+        if self._free > 0 or box.flags & _URGENT or not self._cfg["drain_per_s"] or box.clock.stamp() - box.t < _OLD:
+            return False
+        if self.resume_at is not None and ticks_diff(self.resume_at, now) > 0:
+            return True
+        self.resume_at = ticks_add(now, 1000 // self._cfg["drain_per_s"])
+        return False
+
+    # Puts as many messages into `out` as window, pace and room allow.
     def pump(self, now):
         if self._held:
             return
@@ -116,11 +148,12 @@ class Session(MQTTClient):
             self._noted += 1
             self._notes.pop(0)
         box = self._outbox
-        window = self._cfg["window"]
-        while len(box.seqs) < window and box.load():
+        while self._may(len(box.seqs)) and box.load():
             if box.released:
                 if not self._release(box.pid):
                     return
+            elif self._too_soon(box, now):
+                return
             else:
                 payload = box.payload
                 if self._wrap:
@@ -131,6 +164,7 @@ class Session(MQTTClient):
                     box.give_up("too_long")
                     continue
             box.take()
+            self._free -= 1
             if box.flags & _QOS:
                 self._ask(now)
                 if not self._timed:
@@ -188,6 +222,7 @@ class Session(MQTTClient):
         seq = self._outbox.ack(pid)
         if seq:
             self.proven = True
+            self._count(1, 0)
             self._owner.acked(seq)
         elif pid == _PID_STATUS:
             self.proven = True
@@ -217,8 +252,10 @@ class Session(MQTTClient):
             self._puback(pid)
         elif kind == _SUBACK:
             asked = self._listed
-            self._listed = []
-            self._owner.subscribed([asked[i][0] for i in range(min(len(body) - 2, len(asked))) if body[i + 2] & 0x80])
+            if asked and pid == _PID_SUBSCRIBE:
+                self._listed = []
+                # Patterns without an answer of their own are refused: nothing will come for them.
+                self._owner.subscribed([asked[i][0] for i in range(len(asked)) if i + 2 >= len(body) or body[i + 2] & 0x80])
         elif out.room() < _OVERHEAD:
             raise Fault("protocol", "flood")  # it sends what wants answers without reading them
         elif kind == _PUBREC:
@@ -292,7 +329,7 @@ class Session(MQTTClient):
     def tick(self, now):
         cfg = self._cfg
         if not self.up:
-            left = cfg["connack_ms"] - ticks_diff(now, self._began)
+            left = self._patience - ticks_diff(now, self._began)
             if left <= 0:
                 raise Fault("timeout", "no CONNACK")
             return left
@@ -306,7 +343,7 @@ class Session(MQTTClient):
         silent = ticks_diff(now, self._since)
         rtt = self._rtt
         if self._owed:
-            left = rtt.suspect_ms + self._probes * rtt.probe_ms - silent
+            left = (rtt.suspect_ms if seqs or self._listed else rtt.ping_ms) + self._probes * rtt.probe_ms - silent
             if left > 0:
                 return left
             if self._probes == _PROBES:
@@ -320,7 +357,7 @@ class Session(MQTTClient):
             return left
         self._ask(now)
         self._heartbeat(now)
-        return rtt.suspect_ms
+        return rtt.ping_ms
 
     def _heartbeat(self, now):
         if self.out.room() > 2:

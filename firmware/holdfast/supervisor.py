@@ -46,7 +46,7 @@ class Supervisor:
         self._node = node
         self._beat = watchdog.watch("link", cfg["link_limit_s"] * 1000)
         self.bell = Bell()
-        self.rtt = Rtt(cfg["suspect_ms"], cfg["probe_ms"])
+        self.rtt = Rtt(cfg["suspect_ms"], cfg["pingresp_ms"], cfg["probe_ms"])
         self._prefix = prefix
         self._speaks = self.session = None
         self._wire = Wire(outbox, self.bell, self._heard)
@@ -248,6 +248,8 @@ class Supervisor:
             session.pump(now)
             wire.flush()
             self._box.commit()
+            if session.resume_at is not None:
+                left = min(left, max(ticks_diff(session.resume_at, now), 0) or left)
             await self._sleep(left)
 
     # Something has come from the broker.

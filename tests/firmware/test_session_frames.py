@@ -9,7 +9,7 @@ from holdfast.session_frames import FrameSession
 from stand_ins import Device, End
 
 CFG = {"id": "n1", "base": "holdfast", "keepalive_s": 30, "envelope": "json", "window": 16, "in_bytes": 256, "out_bytes": 1536, "ping_s": 8,
-       "suspect_ms": 1500, "probe_ms": 400, "connack_ms": 5000, "ack_ms": 20000}
+       "suspect_ms": 1500, "probe_ms": 400, "pingresp_ms": 1500, "connack_ms": 5000, "ack_ms": 20000, "burst": 128, "drain_per_s": 0}
 
 
 class Gateway:
@@ -20,7 +20,7 @@ class Gateway:
         self.told = []
         cfg = dict(CFG)
         cfg.update(settings)
-        self.session = FrameSession(cfg, "holdfast/n1/", self.box, Rtt(1500, 400), self)
+        self.session = FrameSession(cfg, "holdfast/n1/", self.box, Rtt(1500, 1500, 400), self)
         self.session.begin(0, End({"user": "u", "password": "p", "transport": transport}))
         self.salt = 0
 

@@ -68,4 +68,6 @@ def test_half_the_packets_lost_in_bursts_loses_no_message():  # R44
 def test_sampling_does_not_notice_any_of_it():  # the application never waits
     steps = [fault(name, 20 + 40 * i, 20) for i, name in enumerate(("ap_gone", "blackhole", "refused", "connack_withheld", "broker_hangs", "loss"))]
     s = Story(*steps, run_s=300, config={"app": {"period_ms": 250}})
-    assert s.result.numbers["stall_ms_max"] <= 20, s.result.numbers
+    # Once the radio has been switched on, which blocks (it is the driver's way).
+    taken = [e["ticks"] for e in s.of("accept") if e["t"] > s.of("link", up=True)[0]["t"]]
+    assert len(taken) > 1000 and max(b - a for a, b in zip(taken, taken[1:])) <= 270

@@ -26,7 +26,7 @@ def run(plan, options):
         return judge(simulate(plan, options.firmware), plan, "sim")
     with contextlib.ExitStack() as stack:
         history = SimHistory()
-        Executor(plan, rig(plan, history, options, stack), history).run()
+        Executor(plan, rig(plan, history, options, stack), history, options.stop).run()
         return judge(list(history.events), plan, "sim")
 
 

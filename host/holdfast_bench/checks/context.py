@@ -26,7 +26,7 @@ def _faults(case, t):
         if e["t"] <= t:
             under_way.pop(e["of"], None)
     parts = ["%s for %.1f s" % (own_id, (t - since) / 1000) for own_id, (since, momentary) in under_way.items() if not momentary]
-    parts += ["%s %.1f s before" % (own_id, (t - since) / 1000) for own_id, (since, momentary) in under_way.items() if momentary and t - since < 10 * JUST_MS]
+    parts += ["%s %.1f s before" % (own_id, (t - since) / 1000) for own_id, (since, momentary) in under_way.items() if momentary and t - since < 10 * JUST_MS][-2:]
     return parts or ["no fault under way"]
 
 

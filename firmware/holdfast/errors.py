@@ -33,7 +33,7 @@ def translate(e, opening):
     n = e.args[0] if e.args else 0
     if isinstance(e, MemoryError):
         kind = "memory"
-    elif isinstance(e, ValueError):
+    elif opening and isinstance(e, ValueError):
         kind = "tls"  # mbedTLS: certificate or host name not verified
     elif not isinstance(e, OSError):
         kind = "app"

@@ -108,4 +108,4 @@ def recovery_s(config, world, steps, run_s):
 def _backlog_s(config, world):
     """How long a full memory takes to drain: some 150 messages, window by window."""
     rtt_s = (2 * world["delay_ms"] + 20) / 1000
-    return round(150 * rtt_s * 2 / config["window"] * (4 if "loss" in world else 1)) + 30
+    return round(150 * rtt_s * 2 / config["window"] * (4 if "loss" in world else 1)) + 75

@@ -3,7 +3,7 @@
 from .laws import Outcome, found, law
 from .result import BAD
 
-_NEVER = ("app", "memory", "protocol")
+_NEVER = ("app", "memory", "protocol", "tls")  # the simulation knows no TLS
 _TRACES = ("Traceback", "MemoryError", "Task exception")
 
 

@@ -19,7 +19,7 @@ def lost(case):
     missing = [m for m in ledger.messages if not m.received_at and m.dropped_at is None]
     beyond = [m for m in missing if m.memory_lost or m.qos == 0]
     gone = [m for m in missing if not (m.memory_lost or m.qos == 0)]
-    gone, late = _made_good(gone, ledger.drops_made_good)
+    gone, late = _made_good(gone, ledger)
     numbers = {"accepted": len(ledger.messages), "delivered": len(delivered), "beyond_promise": len(beyond),
                "reported_dropped": max(ledger.drops_reported, len(dropped)) + late, "lost": len(gone)}
     findings = []
@@ -36,12 +36,14 @@ def lost(case):
     return Outcome(numbers, findings)
 
 
-def _made_good(gone, sums):
-    """(those still missing, how many were not): drops whose report a reset cut off are known by their number only."""
-    left = sorted(gone, key=lambda m: m.accepted_at or 0)
-    for t, count in sums:
+def _made_good(gone, ledger):
+    """(those still missing, how many were not): drops whose report a reset cut off are known by their number only, and so are
+    messages that the console had no room to announce."""
+    unannounced = [m for m in gone if m.accepted_at is None][:ledger.drops_unnamed]
+    left = sorted((m for m in gone if m not in unannounced), key=lambda m: m.accepted_at or 0)
+    for t, count in ledger.drops_made_good:
         before = [m for m in left if m.accepted_at is None or m.accepted_at <= t]
-        left = before[count:] + left[len(before):] if len(before) > count else left[len(before):]
+        left = before[count:] + left[len(before):]
     return left, len(gone) - len(left)
 
 

@@ -8,7 +8,7 @@ import json
 from ..world import lwip, wire
 from ..world.clock import Clock
 from ..world.lwip import DEAD, OPEN
-from ..world.nvs import CAPACITY, NOT_ENOUGH_SPACE, NvsError
+from ..world.nvs import NvsError
 from ..world.rng import rng_for
 from ..world.station import VIEW
 from ..world.wifi import WifiError
@@ -271,24 +271,17 @@ class RemoteNvs:
         self._link = link
 
     def _call(self, *what):
-        return self._told(self._link.call, "nvs", *what)
-
-    def _told(self, fn, *what):
         try:
-            return fn(*what)
+            return self._link.call("nvs", *what)
         except LinkError as e:
             raise NvsError(*e.args[1])
 
     def get(self, space, key, kind):
-        return self._call("get", space, key, kind.__name__)
+        value = self._call("get", space, key, kind.__name__)
+        return bytes(value) if kind is bytes else value
 
     def set(self, space, key, value):
-        if isinstance(value, int):
-            self._call("set", space, key, value)
-        elif len(value) > CAPACITY:
-            raise NvsError(*NOT_ENOUGH_SPACE)     # not worth the journey
-        else:
-            self._told(self._link.write_blob, space, key, value)
+        self._call("set", space, key, value if isinstance(value, int) else list(value))
 
     def erase(self, space, key):
         self._call("erase", space, key)

@@ -232,7 +232,7 @@ def _share_kb(micropython, work):
     return int(kept.read_text()) // 1024 + (WORLD_WORKING_KB + extras_kb + plan_kb) * micropython.bits // 32
 
 
-WORLD_WORKING_KB = 112  # what the world needs beside what it is: frames under way, connections that a hanging broker has not closed, queues
+WORLD_WORKING_KB = 200  # what the world needs beside what it is: frames under way, connections that a hanging broker has not closed, queues
 GATEWAY_KB = 48         # the gateway's code, and the numbers it remembers
 PLAN_FACTOR = 3         # bytes of heap that a byte of the plan's JSON takes, generously: about 2 were seen
 

@@ -17,6 +17,7 @@ from ..world.station import Station
 from ..world.tcp import Flow, Stack
 from ..world.udp import Datagrams, Listener
 from ..world.wifi import Wifi, WifiError
+from .network import GATEWAY
 
 
 class Fuse:
@@ -126,7 +127,6 @@ class Silicon:
     def __init__(self, kernel, loop, ether, network, seed, mac, send, heard):
         self.kernel, self._loop, self._send, self._heard = kernel, loop, send, heard
         self.mac = mac
-        self._network = network
         self.rng = rng_for(seed, "silicon")
         self.fuse = Fuse()
         self.wifi = Wifi(kernel, ether, rng_for(seed, "radio"), mac)
@@ -189,7 +189,7 @@ class Silicon:
             self._send(wire.VIEW, 0, json.dumps(view).encode())
 
     def _name_server(self, ip):
-        return self.dns if ip == self._network.name_server and self.wifi.passes() and self.wifi.has_address() and not self._swallowed() else None
+        return self.dns if ip == GATEWAY and self.wifi.passes() and self.wifi.has_address() and not self._swallowed() else None
 
     def _swallowed(self):
         """DNS is not made of frames here: what swallows everything swallows it too."""
@@ -205,11 +205,8 @@ class Silicon:
             self._asking.add(task)
             task.add_done_callback(self._asking.discard)
             return
-        self._answer(number, lambda: getattr(self, "_on_" + what[0])(*what[1:]))
-
-    def _answer(self, number, ask):
         try:
-            value = ask()
+            value = getattr(self, "_on_" + what[0])(*what[1:])
         except (WifiError, NvsError) as e:
             value = {"error": [type(e).__name__, list(e.args)]}
         if isinstance(value, bytes):
@@ -225,10 +222,6 @@ class Silicon:
         except ValueError as e:
             value = {"error": ["ValueError", list(e.args)]}
         self._send(wire.RESULT, number, json.dumps(value).encode())
-
-    def write_blob(self, number, payload):
-        names, _, blob = payload.partition(b"\n")
-        self._answer(number, lambda: self.nvs.set(*json.loads(names), blob))
 
     async def _resolve(self, number, name, servers):
         steps = self.resolver.lookup(name, servers)
@@ -285,9 +278,10 @@ class Silicon:
 
     def _on_nvs(self, name, space, key=None, value=None):
         if name == "get":
-            return self.nvs.get(space, key, {"int": int, "bytes": bytes}[value])
+            value = self.nvs.get(space, key, {"int": int, "bytes": bytes}[value])
+            return list(value) if isinstance(value, bytes) else value
         if name == "set":
-            self.nvs.set(space, key, value)
+            self.nvs.set(space, key, bytes(value) if isinstance(value, list) else value)
         elif name == "erase":
             self.nvs.erase(space, key)
         else:

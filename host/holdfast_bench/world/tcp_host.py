@@ -49,12 +49,13 @@ class Peer(End):
         """Send SYN-ACK."""
         self._syn_acks += 1
         self.air.carry(False, _air.SYN_ACK, 0, self.other, self.other.established, self)
+        self.arm()
 
     def arm(self):
         if self.accepted:
             super().arm()
         elif self._timer is None and not self.dead:
-            # The chip's acknowledgement of our SYN-ACK was lost.
+            # Until the chip's acknowledgement comes; it, or our SYN-ACK, may be lost.
             self._timer = self.kernel.after(SYN_ACK_MS << self._syn_acks - 1, self._again)
 
     def _again(self, _):
@@ -65,7 +66,6 @@ class Peer(End):
             self._gone()
             return
         self.answer()
-        self.arm()
 
     def established(self, _):
         """The third segment of the handshake, or any later one, has come: the application gets the connection."""

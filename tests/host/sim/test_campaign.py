@@ -97,3 +97,27 @@ def test_replay_tells_the_story(tmp_path, monkeypatch):
     assert "dialing → online" in result.output and "everything is in" in result.output
     events = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]
     assert events[0]["ev"] == "start" and len(events) > 500
+
+
+def test_failing_seed_is_shrunk_to_the_step_that_matters(tmp_path):
+    """A firmware that forgets what was on its way: of all the trouble, one break of the connection is enough to show it."""
+    from broken_firmware import broken_firmware
+    from holdfast_bench.campaign.shrink import Shrinker, as_toml
+    from holdfast_bench.campaign.trial import carry_out
+    from holdfast_bench.scenario import load
+    firmware = broken_firmware(tmp_path, "no_replay")
+
+    def fails(scenario):
+        return any(f.law == "lost" and f.verdict == "bad" for f in carry_out(scenario, "short", 1, firmware)[0].findings)
+
+    long = draw(1, 0.1).scenario
+    streams = [{**long.config["app"]["streams"][0], "qos": 1}]
+    long = long.model_copy(update={"config": {**long.config, "app": {"streams": streams}}, "step": [
+        type(long.step[0])(**step) for step in ({"fault": "deauth", "at_s": 20}, {"fault": "blackhole", "at_s": 40, "for_s": 30}, {"fault": "rst", "at_s": 130})]})
+    assert fails(long)
+    short = Shrinker(fails, limit_s=20).shrink(long)
+    assert len(short.step) == 1 and short.run_s < 120
+    # The file that comes of it is a scenario like any other.
+    file = tmp_path / "short.toml"
+    file.write_text(as_toml(short))
+    assert load(file) == short

@@ -27,6 +27,7 @@ class History:
         self._head, self._head_at_ms = b"", -1
         self._console_head = b'{"t":%%d,"src":"board/%s",' % board.encode()
         self._recv_head = b'{"t":%%d,"src":"broker","ev":"recv","board":"%s","topic":' % board.encode()
+        self._recv_heads = {}   # of further brokers, by number
         self._topics = {}       # topic -> its JSON text
 
     def add(self, src, ev, *pairs):
@@ -76,8 +77,8 @@ class History:
         if self.watching:
             self._told((bytes(self._view[used:stop + 2]),))
 
-    def recv(self, topic, payload, qos, retain, dup):
-        """A message has arrived at the broker."""
+    def recv(self, topic, payload, qos, retain, dup, broker=0):
+        """A message has arrived at a broker; beyond the first, its number is told."""
         topic_json = self._topics.get(topic)
         if topic_json is None:
             topic_json = self._topics[topic] = dumps(str(topic, "utf-8")).encode()
@@ -85,7 +86,12 @@ class History:
             key, content = b',"payload":', dumps(str(payload, "utf-8")).encode()
         except UnicodeError:
             key, content = b',"payload64":', dumps(str(b2a_base64(payload), "utf-8").strip()).encode()
-        parts = (self._recv_head % self.kernel.now_ms, topic_json, key, content, _FLAGS[qos << 2 | (2 if retain else 0) | (1 if dup else 0)])
+        head = self._recv_head
+        if broker:
+            head = self._recv_heads.get(broker)
+            if head is None:
+                head = self._recv_heads[broker] = self._recv_head.replace(b'"topic":', b'"broker":%d,"topic":' % broker)
+        parts = (head % self.kernel.now_ms, topic_json, key, content, _FLAGS[qos << 2 | (2 if retain else 0) | (1 if dup else 0)])
         self._line(parts)
         if self.watching:
             self._told(parts)

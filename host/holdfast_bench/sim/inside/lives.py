@@ -64,7 +64,13 @@ def _between(rig, end):
     elif kind == OFF:
         history.chip("power", "on", False)
         rig.tally.memory_lost()
-        kernel.wait(None, lambda: rig.powered)
+        while not rig.powered:
+            try:
+                kernel.wait(None, lambda: rig.powered)
+            except ChipReset as e:
+                if e.kind == OVER:
+                    raise
+                kernel.revive()     # a chip without power cannot be reset
         history.chip("power", "on", True)
         kind = "power_on"
     elif kind in ("power_on", "en", "brownout"):

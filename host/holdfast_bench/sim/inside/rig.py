@@ -36,7 +36,7 @@ class _Ears(Silent):
         self._number = number       # of the broker, in the order of the specification
 
     def recv(self, now_ms, client_id, topic, payload, qos, retain, dup):
-        self._history.recv(topic, payload, qos, retain, dup)
+        self._history.recv(topic, payload, qos, retain, dup, self._number)
         self._tally.recv(payload)
         if self._rig.moments.waited:
             self._rig.moments.hit("received")

@@ -7,7 +7,7 @@ What may be lost by promise (QoS 0) does not count.
 from binascii import a2b_base64
 from json import loads
 
-QUIET_MS = 5000     # online for so long without a message from before the cut: nothing more is coming
+QUIET_MS = 40_000   # online for so long without a message from before the cut: nothing more is coming, and no retransmission late
 GAPS_MAX = 32       # of one life: more are not told apart, the oldest is taken for given up
 LIVES_KEPT = 8      # lives that miss nothing and are remembered all the same: an application may have several at a time
 

@@ -22,7 +22,7 @@ demo: setup
 	@$(VENV)/python -m holdfast_bench.demo
 
 test: setup-tests
-	@$(VENV)/python -m pytest
+	@$(VENV)/python -m pytest -n 4
 
 soak: setup-tests
 	@$(VENV)/python -m pytest -m soak --timeout=0 tests

@@ -22,7 +22,7 @@ def _ping(node, args, answer):
 def _status(node, args, answer):
     block = node.outbox.block
     answer["state"] = node.state
-    answer["queued"] = node.outbox.waiting
+    answer["queued"] = node.queued
     answer["unacked"] = len(node.outbox.seqs)
     answer["next"] = block.next_seq
     answer["boots"] = node.boots

@@ -49,6 +49,9 @@ TABLE = (
     ("watchdog_s", 30, (0, 3600)),  # hardware watchdog; with broker names instead of addresses at least 25; 0: none [s]
     ("stop_ms", 3000, (0, 60000)),  # node.stop() waits so long for messages on their way [ms]
     ("rtc_bytes", 2048, (512, 8192)),  # RTC memory to use [bytes]
+    ("spool_kb", 256, (0, 16384)),  # flash for messages that RTC memory has no room for while there is no connection; 0: none [KB]
+    ("spool_at", 75, (10, 100)),  # they are moved to flash when RTC memory is so full: what a loss of power may cost [%]
+    ("spool_erases", 5000, (1, 1000000)),  # flash blocks that may be erased a day for that; then the overflow policies decide
     ("payload_max", 512, (1, 1024)),  # longest payload that publish() takes [bytes]
     ("out_bytes", 1536, (512, 4096)),  # output buffer: what is written to the network in one piece [bytes]
     ("in_bytes", 1024, (128, 8192)),  # longest message that is handed to a handler [bytes]

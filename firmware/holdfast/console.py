@@ -18,7 +18,7 @@ _BYTES_PER_MS = const(11)  # 115200 baud
 _QUEUE_MAX = const(1500)  # bytes of events waiting; newer ones are counted and left out
 _VERBOSE_MAX = const(1000)  # what comes with every message sent leaves room for the rest
 _VERBOSE = ("sent", "ack")
-_DROPS_MAX = const(120)  # 40 ranges of dropped messages waiting; further ones widen the last
+_DROPS_MAX = const(160)  # 40 ranges of dropped messages waiting; further ones widen the last
 
 
 class Console:
@@ -26,7 +26,7 @@ class Console:
         self._node = node
         self._bell = Bell()
         self._queue = []
-        self._drops = []  # first number, how many, why, first number, …: flat, as small as can be
+        self._drops = []  # first number, how many, why, epoch, first number, …: flat, as small as can be
         self._queued = self._missed = 0
         self._full = 0  # bytes in the FIFO when it was last looked at
         self._at = ticks_ms()
@@ -55,17 +55,21 @@ class Console:
     # A drop is never left out: in a crowd they are told together, as ranges.
     def _later(self, event):
         drops = self._drops
-        first, n, why = event["i"], event["n"], event["why"]
+        first, n, why, epoch = event["i"], event["n"], event["why"], event.get("b")
         if drops:
-            last = drops[-3]
-            if len(drops) == _DROPS_MAX or why == drops[-1] and (first == last + drops[-2] or not first and not last):
-                drops[-2] += n
+            last = drops[-4]
+            if len(drops) == _DROPS_MAX or why == drops[-2] and epoch == drops[-1] and (first == last + drops[-3] or not first and not last):
+                drops[-3] += n
                 return
-        drops.extend((first, n, why))
+        drops.extend((first, n, why, epoch))
 
     def _next_drop(self):
         pop = self._drops.pop
-        return {"ev": "drop", "i": pop(0), "n": pop(0), "why": pop(0)}
+        event = {"ev": "drop", "i": pop(0), "n": pop(0), "why": pop(0)}
+        epoch = pop(0)
+        if epoch is not None:
+            event["b"] = epoch
+        return event
 
     # Bytes the FIFO takes now; a record longer than the FIFO goes when that is empty.
     def _room(self):

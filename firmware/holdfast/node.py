@@ -3,6 +3,7 @@
 # A Node is made of memory alone; what the network needs is loaded by start(): a battery node's wake without radio never does.
 from micropython import const
 import machine
+import os
 import sys
 from time import sleep_ms
 
@@ -32,6 +33,16 @@ def _unload(name):
         delattr(package, name)
 
 
+# Are there messages in flash?
+def _spooled():
+    try:
+        for _ in os.ilistdir("/spool"):
+            return True
+    except OSError:
+        pass
+    return False
+
+
 class Node:
     # config: path of a JSON file, or a dict. Raises ConfigError, naming the setting and what is allowed.
     def __init__(self, config="config.json"):
@@ -49,7 +60,7 @@ class Node:
         self.path = self.watchdog = self.supervisor = None
         self.stopping = False
         self._prefix = "%s/%s/" % (cfg["base"], self.id)
-        store = Store()
+        self._store = store = Store()
         self._block = block = Block(machine.RTC(), cfg["rtc_bytes"], store.epoch)
         self.cause = machine.reset_cause()
         boots, causes = block.peek(_BOOTS, _BOOTS_FORM)
@@ -61,6 +72,12 @@ class Node:
         self._ttls = [c["ttl_s"] for c in cfg["classes"]]
         policies = [c["overflow"] for c in cfg["classes"]]
         self.outbox = Outbox(Ring(block, topics.sizes), topics, self.clock, policies, max(cfg["window"], cfg["burst"]), self._dropped)
+        self._spool_at = 0  # bytes in the ring from which on they go to flash while there is no connection; 0: never
+        if cfg["spool_kb"]:
+            self._spool_at = len(block.area) * cfg["spool_at"] // 100
+            self.outbox.spill = self.save
+            if _spooled():
+                self._load_spool()
         block.commit()
         # What is accepted can also be sent: the envelope adds a third, at most, and some.
         self._longest = min(cfg["payload_max"], (cfg["out_bytes"] - 320) * 3 // 4, len(block.area) // 4)
@@ -115,7 +132,37 @@ class Node:
         supervisor = self.supervisor
         if supervisor and supervisor.session.up:
             supervisor.bell.ring()
+        elif self._spool_at and self.outbox.ring.used() >= self._spool_at:
+            self.save()
         return seq
+
+    # Moves what waits in RTC memory to flash, where it outlives a loss of power: before a battery is changed, an update of the firmware,
+    # a long sleep; the node itself does so when RTC memory runs full without a connection. Returns how many messages that were;
+    # 0 also while some are on their way, and when the flash has no room or its erases of the day are spent. Blocks 50-250 ms.
+    def save(self):
+        if not self._spool_at or not (self.outbox.spool or self._load_spool()):
+            return 0
+        spool = self.outbox.spool
+        first = self._block.head_seq
+        n = spool.spill()
+        if n:
+            self.emit("spool", {"n": n, "i": first, "top": self._block.next_seq - 1, "queued": spool.waiting, "erases": spool.erases})
+        elif spool.fault:
+            self.error("flash", repr(spool.fault))
+            spool.fault = None
+        return n
+
+    def _load_spool(self):
+        from .spool import Spool
+
+        cfg = self.config
+        try:
+            self.outbox.spool = Spool(self.outbox, self._store, cfg["spool_kb"], cfg["spool_erases"])
+        except OSError as e:
+            self._spool_at = 0  # there is no file system to write to
+            self.outbox.spill = None
+            self.error("flash", repr(e))
+        return self.outbox.spool
 
     # A topic whose payloads are packed values: node.typed("sensor/air", "temp:h/10:C hum:B:%").publish(21.5, 48) takes three bytes.
     # Receivers get to know how to read them. Raises ValueError for a bad description.
@@ -150,10 +197,16 @@ class Node:
     def state(self):
         return self.supervisor.state if self.supervisor else "down"
 
+    # Messages that are not acknowledged yet, in RTC memory and in flash.
+    @property
+    def queued(self):
+        box = self.outbox
+        return box.waiting + (box.spool.waiting if box.spool else 0)
+
     # Counters since start, as a dict of numbers.
     def metrics(self):
         box = self.outbox
-        found = {"accepted": box.accepted, "acked": box.acked, "dropped": box.dropped, "queued": box.waiting, "boots": self.boots}
+        found = {"accepted": box.accepted, "acked": box.acked, "dropped": box.dropped, "queued": self.queued, "boots": self.boots}
         sup = self.supervisor
         if sup:
             found["connects"] = sup.connects
@@ -190,7 +243,7 @@ class Node:
         get_event_loop().set_exception_handler(self._task_died)
         self.emit("boot", {
             "id": self.id, "ver": VERSION, "cause": self.cause, "boots": self.boots, "epoch": self.outbox.block.epoch,
-            "queued": self.outbox.waiting, "life": self.life, "drops": self._block.peek(_DROPS, _DROPS_FORM)[0],
+            "queued": self.queued, "life": self.life, "drops": self._block.peek(_DROPS, _DROPS_FORM)[0],
         })
         self._tasks = [create_task(self.supervisor.run())]
         self.watchdog.find("link").task = self._tasks[0]
@@ -279,10 +332,13 @@ class Node:
         self._app_error(context["exception"])
 
     # A report that a reset cuts off is made good by the sum in the next boot event.
-    def _dropped(self, first, n, why):
+    def _dropped(self, first, n, why, epoch):
         if first:
             self._block.poke(_DROPS, _DROPS_FORM, self._block.peek(_DROPS, _DROPS_FORM)[0] + n & 0xFFFF)
-        self.emit("drop", {"i": first, "n": n, "why": why})
+        fields = {"i": first, "n": n, "why": why}
+        if epoch is not None and epoch != self._block.epoch:
+            fields["b"] = epoch
+        self.emit("drop", fields)
 
     def _starved(self, beat, late_ms):
         self.emit("starve", {"task": beat.name, "late_ms": late_ms})

@@ -1,21 +1,25 @@
-# nvs.py - what must outlive even the RTC memory: the boot epoch and the table of topics, in the chip's NVS.
-# May import: esp32.   Time: none.   Blocks: 1-50 ms a write; written at a power-on and at a new topic only.
+# nvs.py - what must outlive even the RTC memory: boot epoch, table of topics, wear of the spool, in the chip's NVS.
+# May import: esp32.   Time: none.   Blocks: 1-50 ms a write; written at a power-on, at a new topic and when the spool grows only.
 from micropython import const
 from esp32 import NVS
+from random import getrandbits
+from struct import pack, unpack
 
 _TOPICS_MAX = const(2048)
+_WEAR = ">IIII"
 
 
 class Store:
     def __init__(self):
         self._nvs = NVS("holdfast")  # one handle: the port never closes them
 
-    # The next boot epoch, saved before it is used.
+    # The next boot epoch, saved before it is used. The first one of all is drawn by lot, so that a node whose flash was erased
+    # does not give its numbers to other messages once more.
     def epoch(self):
         try:
             n = self._nvs.get_i32("epoch") + 1
         except OSError:
-            n = 1
+            n = getrandbits(20) << 10 | 1
         self._nvs.set_i32("epoch", n)
         self._nvs.commit()
         return n
@@ -32,3 +36,19 @@ class Store:
     def save(self, table):
         self._nvs.set_blob("topics", table)
         self._nvs.commit()
+
+    # Of the spool: erases so far, how many may follow, stamp and epoch of that. Zeros when there is no record.
+    def wear(self):
+        buf = bytearray(16)
+        try:
+            self._nvs.get_blob("wear", buf)
+        except OSError:
+            pass
+        return unpack(_WEAR, buf)
+
+    def save_wear(self, *values):
+        try:
+            self._nvs.set_blob("wear", pack(_WEAR, *values))
+            self._nvs.commit()
+        except OSError:
+            pass  # full: the count goes on in this life

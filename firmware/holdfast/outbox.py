@@ -6,8 +6,8 @@
 # message leaves the log when it is acknowledged (QoS 0: written), in any order; its space is free again when all before it
 # have left too.
 #
-# A *side* is another source of messages (spool, resend), with packet ids of its own:
-#     load(box) -> True when it has one to send: the fields that load() here names are set
+# A *side* is another source of messages (spool, resend):
+#     load(box) -> True when it has one to send: the fields that load() here names are set; None: wait, whatever else there is
 #     take(pid), ack(pid), received(pid), give_up(pid, why) of the message with that packet id;   rewind(): the connection is new
 from micropython import const
 
@@ -27,16 +27,17 @@ class Full(Exception):
 class Outbox:
     # policies: what to do when there is no room, by class number: "drop_oldest", "drop_newest" or "raise".
     # window: messages on their way at one time.
-    # on_drop(first number, how many, why): called for every message given up; number 0: it never got one.
+    # on_drop(first number, how many, why, epoch): called for messages given up; number 0: it never got one; epoch None: this one.
     def __init__(self, ring, topics, clock, policies, window, on_drop):
         self.ring = ring
         self.block = block = ring.block
         self.topics = topics
         self.clock = clock
-        self._pid_0 = block.epoch * _APART % _PIDS
+        self._pid_0 = self.pid_0(block.epoch)
         self.policies = policies
         self.on_drop = on_drop
         self.spool = self.resend = None
+        self.spill = None  # () -> messages moved to flash; called when there is no room
         self.waiting = 0  # messages in the ring not yet acknowledged
         self.accepted = self.acked = self.dropped = 0  # since start
         self.dirty = False  # something was acknowledged that the block in RTC memory does not know of
@@ -70,9 +71,10 @@ class Outbox:
         else:
             self._crowded = seq
 
-    def lost(self, first, n, why):
+    # epoch: where that is another one than now.
+    def lost(self, first, n, why, epoch=None):
         self.dropped += n
-        self.on_drop(first, n, why)
+        self.on_drop(first, n, why, epoch)
 
     # Takes a message over. When it returns a number, the message is in memory that survives a reset; 0: there was no
     # room and the class drops the newest. Raises Full for a class that wants it so, ValueError when the memory could never
@@ -93,6 +95,9 @@ class Outbox:
             seq = ring.append(slot, payload, t)
             if seq:
                 break
+            if self.spill and self.spill():
+                last = ring.last_t
+                continue
             policy = self.policies[flags >> 4]
             if not self._make_room(policy):
                 self.lost(0, 1, "overflow")
@@ -163,9 +168,13 @@ class Outbox:
             elif self._fill(found):
                 return True
         self._ahead = None
-        if self.spool and self.spool.load(self):
-            self._side = self.spool
-            return True
+        if self.spool:
+            found = self.spool.load(self)
+            if found:
+                self._side = self.spool
+                return True
+            if found is None:
+                return False
         ring = self.ring
         while True:
             found = ring.seek(*self._next)
@@ -191,7 +200,7 @@ class Outbox:
             ring.mark_released(ring.end)
             self.released = 0
             self.dirty = True
-        self.describe(ring)
+        self.describe(ring, self.topics)
         if self.topics.ttl_s and not self.released and ring.t >= 0 and self.clock.stamp() - ring.t > self.topics.ttl_s * 10:
             self.give_up("expired")
             return False
@@ -200,9 +209,8 @@ class Outbox:
         self.dup = seq in self._again or seq <= self._sent_top
         return True
 
-    # Sets topic, flags, schema and payload from the record that `ring` has found.
-    def describe(self, ring):
-        topics = self.topics
+    # Sets topic, flags, schema and payload from the record that `ring` has found; `topics` tells what its slot means.
+    def describe(self, ring, topics):
         start = topics.look_up(ring.slot, ring.buf, ring.start)
         self.topic = topics.topic
         self.flags = topics.flags
@@ -243,7 +251,10 @@ class Outbox:
         while self._unwritten:
             self._finish(self._unwritten.pop())
 
-    # Message `seq` of this epoch always has the same packet id.
+    # Message `seq` of an epoch always has the same packet id, wherever it lies: (seq + pid_0(epoch)) % _PIDS + 1.
+    def pid_0(self, epoch):
+        return epoch * _APART % _PIDS
+
     def pid_of(self, seq):
         return (seq + self._pid_0) % _PIDS + 1
 
@@ -330,6 +341,27 @@ class Outbox:
                 block.head_seq = found
                 block.head_t = ring.before
                 return
+
+    # Is nothing on its way?
+    def idle(self):
+        return not self.seqs
+
+    def on_its_way(self, pid):
+        return self._by_pid(pid) != 0
+
+    # Messages in the ring below this number may have been sent on an earlier connection.
+    def sent_below(self):
+        return max(self._again + [self._sent_top]) + 1
+
+    # Everything in the ring below number `top` is safe elsewhere. The caller commits.
+    def strike_out(self, top):
+        block = self.block
+        ring = self.ring
+        while block.head_seq < min(top, block.next_seq):
+            found = ring.seek(block.head, block.head_seq, block.head_t)
+            if not found or found >= top:
+                return
+            self._done(found, ring.end, ring.t)
 
     # Makes acknowledgements survive a reset; without it the messages would be sent again after one, as QoS 1 allows.
     def commit(self):

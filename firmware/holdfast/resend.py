@@ -176,7 +176,7 @@ class Resend:
                 box.pid = pid
                 box.epoch = box.block.epoch
                 self._t = t
-                box.describe(ring)
+                box.describe(ring, box.topics)
                 box.flags = box.flags & _RELEVANT | 1
                 box.released = box.dup = False
                 return True

@@ -201,6 +201,30 @@ class Ring:
         else:
             self.t = last + (unpack_from(">H", buf, at + 1)[0] - last & 65535)
 
+    # The log as it lies: (records that are not done, where it goes on at the front of the area - 0: it does not), None when all
+    # are done.
+    def stretch(self):
+        block = self.block
+        at, seq, last = block.head, block.head_seq, block.head_t
+        n = wrap = 0
+        while True:
+            seq = self.seek(at, seq, last)
+            if not seq:
+                return (n, wrap) if n else None
+            if self.at < at:
+                wrap = at
+            n += not self.done()
+            at = self.end + 4
+            last = self.t
+            seq += 1
+
+    # Bytes of the area that the log takes.
+    def used(self):
+        block = self.block
+        if block.head_seq == block.next_seq:
+            return 0
+        return (block.tail - block.head) % self._room or self._room
+
     # Is the record that seek() found acknowledged? With QoS 2: did PUBREC come?
     def done(self):
         return self._fate & _DONE

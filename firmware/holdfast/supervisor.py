@@ -403,6 +403,7 @@ class Supervisor:
             self._offer = None
         self._wire.close()
         self.session.up = self.session.late = False
+        self._box.rewind()
 
     # The trouble may lie deeper: takes the rung of the ladder that the length of the outage allows.
     def _climb(self):

@@ -30,44 +30,67 @@ def _name(topic):
     return name
 
 
-class Topics:
-    # load: () -> bytes saved last. save: (bytes) -> None, raises OSError.
-    def __init__(self, block, load, save):
-        self._block = block
-        self._save = save
-        entries, check = block.peek(_RESUME, _RESUME_FORM)
-        if not self._read(load(), entries, check):
-            # Not the table that the records were written with: nothing says what they shall be read as. They are lost.
-            self._read(b"", 0, 0)
-            block.wipe()
-            block.poke(_RESUME, _RESUME_FORM, 0, 0)
-
-    # True when the table was as it should be, up to where the records need it; it may have grown since.
-    def _read(self, blob, entries, check):
+# What slots stand for; as much as reading records needs.
+class Table:
+    # Reads a table as it is saved, whole entries only. Returns the bytes that these take.
+    def read(self, blob):
         self.sizes = bytearray(b"\xfe" * 64)  # shared with the ring
         self.sizes[_INLINE] = _VARIES
         self._names = [None]
         self._flags = [0]
         self._ttls = [0]
         self._schemas = [0]
-        self._last = {}  # topic -> the slot used last for it
+        self._ends = [0]  # where the entry ends
         at = 0
-        good = not entries
-        while at + _ENTRY_SIZE <= len(blob) and at + _ENTRY_SIZE + blob[at + 7] <= len(blob):
+        while at + _ENTRY_SIZE <= len(blob) and at + _ENTRY_SIZE + blob[at + 7] <= len(blob) and len(self._names) < _INLINE:
             flags, size, ttl_s, schema, n = unpack_from(_ENTRY, blob, at)
             at += _ENTRY_SIZE + n
-            self._enter(str(blob[at - n : at], "utf-8"), flags, size, ttl_s, schema)
-            if len(self._names) - 1 == entries:
-                good = crc32(blob[:at]) & 255 == check
-        self._blob = blob[:at]
-        return good
+            self._enter(str(blob[at - n : at], "utf-8"), flags, size, ttl_s, schema, at)
+        return at
 
-    def _enter(self, topic, flags, size, ttl_s, schema):
+    def _enter(self, topic, flags, size, ttl_s, schema, end):
         self.sizes[len(self._names)] = size
         self._names.append(topic)
         self._flags.append(flags)
         self._ttls.append(ttl_s)
         self._schemas.append(schema)
+        self._ends.append(end)
+
+    # Finds topic, flags, ttl_s and schema of the record in `slot` whose payload lies in buf from start on. Returns where what the
+    # application gave begins.
+    def look_up(self, slot, buf, start):
+        if slot == _INLINE:
+            self.flags, self.ttl_s, self.schema, n = unpack_from(_INLINE_HEAD, buf, start)
+            start += _INLINE_SIZE + n
+            self.topic = str(buf[start - n : start], "utf-8")
+        else:
+            self.flags = self._flags[slot]
+            self.ttl_s = self._ttls[slot]
+            self.schema = self._schemas[slot]
+            self.topic = self._names[slot]
+        return start
+
+
+class Topics(Table):
+    # load: () -> bytes saved last. save: (bytes) -> None, raises OSError.
+    def __init__(self, block, load, save):
+        self._block = block
+        self._save = save
+        self._full = False
+        self._last = {}  # topic -> the slot used last for it
+        entries, check = block.peek(_RESUME, _RESUME_FORM)
+        self.blob = blob = load()
+        try:
+            self.blob = blob[: self.read(blob)]
+            good = entries < len(self._names) and (not entries or crc32(blob[: self._ends[entries]]) & 255 == check)
+        except UnicodeError:
+            good = False
+        if not good:
+            # Not the table that the records were written with: nothing says what they shall be read as. They are lost.
+            self.blob = b""
+            self.read(b"")
+            block.wipe()
+            block.poke(_RESUME, _RESUME_FORM, 0, 0)
 
     # The slot for these attributes and a payload of n bytes, made where there is none yet: 63 when the table is full or
     # cannot be saved; prefix() then goes before the payload.
@@ -97,15 +120,16 @@ class Topics:
     # Makes a slot. size: of every payload to come, 255 when it varies, at most 253.
     def _add(self, topic, flags, ttl_s, size, schema):
         name = _name(topic)
-        blob = self._blob + pack(_ENTRY, flags, size, ttl_s, schema, len(name)) + name
-        if len(self._names) == _INLINE or len(blob) > _BLOB_MAX:
+        blob = self.blob + pack(_ENTRY, flags, size, ttl_s, schema, len(name)) + name
+        if self._full or len(self._names) == _INLINE or len(blob) > _BLOB_MAX:
             return _INLINE
         try:
             self._save(blob)
         except OSError:
+            self._full = True  # not asked again in this life: that costs time and wear
             return _INLINE
-        self._blob = blob
-        self._enter(topic, flags, size, ttl_s, schema)
+        self.blob = blob
+        self._enter(topic, flags, size, ttl_s, schema, len(blob))
         n = len(self._names) - 1
         self._block.poke(_RESUME, _RESUME_FORM, n, crc32(blob) & 255)
         return n
@@ -114,17 +138,3 @@ class Topics:
     def prefix(self, topic, flags, ttl_s, schema):
         name = _name(topic)
         return pack(_INLINE_HEAD, flags, ttl_s, schema, len(name)) + name
-
-    # Finds topic, flags, ttl_s and schema of the record in `slot` whose payload lies in buf from start on. Returns where what the
-    # application gave begins.
-    def look_up(self, slot, buf, start):
-        if slot == _INLINE:
-            self.flags, self.ttl_s, self.schema, n = unpack_from(_INLINE_HEAD, buf, start)
-            start += _INLINE_SIZE + n
-            self.topic = str(buf[start - n : start], "utf-8")
-        else:
-            self.flags = self._flags[slot]
-            self.ttl_s = self._ttls[slot]
-            self.schema = self._schemas[slot]
-            self.topic = self._names[slot]
-        return start

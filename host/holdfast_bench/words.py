@@ -38,6 +38,7 @@ _SAY = {
     "power": lambda e: "power %s" % ("on" if e["on"] else "off"),
     "fault": lambda e: "fault %s" % e["id"] if e["id"] == e["fault"] else "fault %s: %s" % (e["id"], e["fault"]),
     "effect": lambda e: "%s: %s" % (e["id"], e["how"] if e["ok"] else "did NOT take effect: " + e.get("why", "")),
+    "alarm": lambda e: "ALARM for %s: %s" % (e["board"], e["why"]) if e["on"] else "all clear for %s" % e["board"],
     "publish": lambda e: "a message to %s" % e["topic"],
     "end": lambda e: "%s is over" % e["of"],
     "expect": _expect,

@@ -37,11 +37,18 @@ class Clock:
     def text(self, stamp):
         return str(stamp)
 
+    def text_at(self, birth_s, stamp):
+        return "old %d" % stamp
+
+    def age_s(self, s):
+        return -1
+
 
 class Store:
     def __init__(self):
         self.blob = b""
         self.epochs = 0
+        self.worn = (0, 0, 0, 0)
 
     def epoch(self):
         self.epochs += 1
@@ -52,6 +59,12 @@ class Store:
 
     def save(self, blob):
         self.blob = bytes(blob)
+
+    def wear(self):
+        return self.worn
+
+    def save_wear(self, *values):
+        self.worn = values
 
 
 # What survives a reset, and the life that runs on it; boot() begins the next life.
@@ -78,7 +91,7 @@ class Device:
     def revived(self, image):
         return Device(self.size, self.policies, self.window, image, self.store)
 
-    def _drop(self, first, n, why):
+    def _drop(self, first, n, why, epoch):
         self.drops.append((first, n, why))
 
     # All messages that would be sent now, as (number, topic, payload), without acknowledging any.

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from holdfast_bench.cli.deploy import _settings
+from holdfast_bench.cli.common import assignments
 from holdfast_bench.deploy import bundle
 from holdfast_bench.errors import BenchError
 
@@ -68,6 +68,6 @@ def test_the_package_travels_compiled_and_what_starts_by_itself_as_source(tmp_pa
 
 
 def test_settings_on_the_command_line():
-    assert _settings(["id=kitchen", "app.sample_ms=200", "app.on=true"]) == {"id": "kitchen", "app": {"sample_ms": 200, "on": True}}
+    assert assignments(["id=kitchen", "app.sample_ms=200", "app.on=true"]) == {"id": "kitchen", "app": {"sample_ms": 200, "on": True}}
     with pytest.raises(BenchError, match="NAME=VALUE"):
-        _settings(["kitchen"])
+        assignments(["kitchen"])

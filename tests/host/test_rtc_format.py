@@ -42,6 +42,7 @@ PLACES = [
     ("supervisor", "_BROKER", None), ("path", "_NETWORK", None), ("supervisor", "_WIFI", "_WIFI_FORM"),
     ("endpoint", "_RETRY", "_RETRY_FORM"), ("path", "_RADIO", "_RADIO_FORM"), ("path", "_LEASE", "_LEASE_FORM"),
     ("endpoint", "_ADDRESS", "_ADDRESS_FORM"), ("received", "_RESUME", "_RESUME_FORM"), ("clock", "_LAST", "_LAST_FORM"), ("node", "_DROPS", "_DROPS_FORM"),
+    ("spool", "_PROGRESS", "_PROGRESS_FORM"),
 ]
 REPEATED = {"_RETRY": 3, "_ADDRESS": 3}  # brokers
 
@@ -82,3 +83,9 @@ def test_numbers_of_the_page_are_those_of_the_code():
     sizes = struct.calcsize(">" + "".join(row[1] for row in fields[:-1]))
     assert ">" + "".join(row[1] for row in fields[:-1]) == format_of("block", "_HOT")
     assert int(fields[-1][0]) == body and sizes == struct.calcsize(format_of("block", "_HOT"))
+
+
+def test_head_of_a_segment_is_as_the_page_says():
+    fields = table("Segments in flash")
+    assert ">" + "".join(row[1] for row in fields[:12]) == format_of("spool", "_HEAD")
+    assert number("spool", "_HEAD_SIZE") == struct.calcsize(format_of("spool", "_HEAD")) + 4 == int(fields[13][0])

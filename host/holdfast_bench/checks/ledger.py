@@ -32,6 +32,7 @@ class Message:
     dropped_at: int | None = None
     drop_why: str | None = None
     qos: int = 1  # as the application asked for it; 0 is at most once
+    flash_at: int | None = None  # since when it lay in flash
     memory_lost: bool = False  # what it lay in was cleared by a reset, before the broker had acknowledged it
 
     @property
@@ -143,11 +144,18 @@ class _Fold:
         if e["i"]:
             self.told[name] = self.told.get(name, 0) + count
         for i in range(e["i"], e["i"] + count):
-            m = self.by_seq.get((name, self.epoch.get(name), i))
+            m = self.by_seq.get((name, e.get("b", self.epoch.get(name)), i))
             if m and m.dropped_at is None:
                 m.dropped_at, m.drop_why = e["t"], e.get("why")
             elif i and m is None:
                 self.ledger.drops_unnamed += 1
+
+    def _board_spool(self, name, e):
+        """Messages went from RTC memory to flash: from now on they outlive everything."""
+        for i in range(e["i"], e["top"] + 1):
+            m = self.by_seq.get((name, self.epoch.get(name), i))
+            if m and m.flash_at is None:
+                m.flash_at = e["t"]
 
     def _chip_reset(self, name, e):
         if e.get("cause") in LOSES_RTC:
@@ -182,9 +190,9 @@ class _Fold:
         for n in range(first, known[-1] + 1):
             m = its.messages.get(n) or Message(life, n, its.board, qos=its.qos)
             m.received_at = received.get(n, [])
-            m.memory_lost = m.acked_at is None and self._lost_rtc_after(
-                its.board, m.accepted_at if m.accepted_at is not None else its.born_at or 0)
+            m.memory_lost = m.acked_at is None and self._lost_rtc_between(
+                its.board, m.accepted_at if m.accepted_at is not None else its.born_at or 0, m.flash_at)
             self.ledger.messages.append(m)
 
-    def _lost_rtc_after(self, board, t):
-        return any(at >= t for at in self.ledger.rtc_lost_at.get(board, []))
+    def _lost_rtc_between(self, board, t, flash_at):
+        return any(at >= t and (flash_at is None or at < flash_at) for at in self.ledger.rtc_lost_at.get(board, []))

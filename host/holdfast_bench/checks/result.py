@@ -18,6 +18,7 @@ class Finding:
     text: str
     t: int | None = None  # ms since the run began
     ids: tuple = ()
+    going_on: str = ""  # at that moment
 
 
 @dataclass
@@ -30,13 +31,15 @@ class Result:
     lost_ids: list
     findings: list = field(default_factory=list)
     events: list = field(default_factory=list)
+    skipped: str = ""  # why it could not run here, when it did not
 
     def as_json(self):
         """The JSON of a run: names fixed by the design, `findings` and `title`-less; `events` is the whole history."""
         return {"scenario": self.scenario, "board": self.board, "seed": self.seed, "verdict": self.verdict,
                 **{k: self.numbers.get(k) for k in NUMBERS[:3]}, "lost_ids": self.lost_ids,
                 **{k: self.numbers.get(k) for k in NUMBERS[3:]},
-                "findings": [{"law": f.law, "verdict": f.verdict, "text": f.text, "t": f.t, "ids": list(f.ids)} for f in self.findings],
+                "findings": [{"law": f.law, "verdict": f.verdict, "text": f.text, "t": f.t, "ids": list(f.ids), "going_on": f.going_on} for f in self.findings],
+                **({"skipped": self.skipped} if self.skipped else {}),
                 "events": self.events}
 
 
@@ -49,3 +52,8 @@ def merge(verdicts):
 def exit_status(verdicts):
     """0 every verdict good, 1 one is bad, 2 one is unknown (and none bad)."""
     return {GOOD: 0, BAD: 1, UNKNOWN: 2}[merge(verdicts)]
+
+
+def skipped(scenario, board, seed, why):
+    """The result of a run that did not take place."""
+    return Result(scenario, board, seed, UNKNOWN, {}, [], [Finding("run", UNKNOWN, "could not run here: %s" % why)], skipped=why)

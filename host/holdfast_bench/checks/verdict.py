@@ -1,7 +1,10 @@
 """Runs every law over a history and merges the answers: bad beats unknown beats good; a crashed law is unknown."""
 
+from dataclasses import replace
+
 from . import always, content, duplicates, errors, exactly_once, lost, order, pace, recovery, resets, restless, stalls, states, steps, timing  # noqa: F401  (each registers its law)
 from .bounds import bounds
+from .context import going_on
 from .laws import LAWS, Case
 from .ledger import fold
 from .result import UNKNOWN, Finding, Result, merge
@@ -24,8 +27,19 @@ def judge(events, plan, board=""):
             numbers.update(outcome.numbers)
             findings += outcome.findings
         findings += bounds(numbers, plan.get("bounds", {}), complete=case.ledger.drained is not None)
+        findings = [_with_context(case, f) for f in findings]
         lost_ids = [key for f in findings if f.law == "lost" and f.verdict == "bad" for key in f.ids]
     return Result(plan["scenario"], board, plan["seed"], merge(f.verdict for f in findings), numbers, lost_ids, findings, events)
+
+
+def _with_context(case, finding):
+    """The finding with what was going on at its moment."""
+    if finding.t is None:
+        return finding
+    try:
+        return replace(finding, going_on=going_on(case, finding.t, finding.ids))
+    except Exception as e:  # noqa: BLE001  a comment may not cost the verdict
+        return replace(finding, going_on="(unknown: %s)" % e)
 
 
 def _crashed(law, error):

@@ -10,7 +10,7 @@ import sys as _host
 
 from . import soc
 
-_FAKES = ("time", "select", "socket", "errno", "machine", "network", "esp32", "os", "vfs", "sys", "ssl", "micropython", "_asyncio", "_thread", "esp",
+FAKES = ("time", "select", "socket", "errno", "machine", "network", "esp32", "os", "vfs", "sys", "ssl", "micropython", "_asyncio", "_thread", "esp",
           "flashbdev")
 # Old names that MicroPython still resolves to the same modules.
 _ALIASES = ("time", "select", "socket", "errno", "machine", "os", "sys", "ssl")
@@ -30,16 +30,18 @@ def install(chip, send, baud=115200, frozen=""):
     soc.chip = chip
     from .console import Console
     chip.console = Console(send, baud)
-    for name in _FAKES:
+    for name in FAKES:
         __import__(_HERE + name)
         _host.modules[name] = _host.modules[_HERE + name]
         if name in _ALIASES:
             _host.modules["u" + name] = _host.modules[name]
     __import__(REPL)
+    __import__(_HERE + "help")
     chip.console.hide = frozen + "/" if frozen else ""
     _host.modules["sys"].path.frozen = frozen
     _host.modules["sys"].path.restart()
     builtins.print = _print
+    builtins.help = _help
     _kept.extend(sorted(_host.modules))
 
 
@@ -48,6 +50,11 @@ def _print(*args, sep=" ", end="\n", file=None):
         soc.chip.console.text(sep.join([a if type(a) is str else str(a) for a in args]) + end)
     else:
         file.write(sep.join([a if type(a) is str else str(a) for a in args]) + end)
+
+
+def _help(*what):
+    from .help import help
+    help(*what)
 
 
 def run_file(name, scope):

@@ -87,10 +87,17 @@ class Link:
     def write_rtc(self, content):
         return self._wait(wire.RTC_WRITE, content)
 
-    def _wait(self, kind, payload):
+    def write_blob(self, space, key, blob):
+        return self._wait(wire.NVS_BLOB, json.dumps([space, key]).encode() + b"\n", blob)
+
+    def _wait(self, kind, payload, more=b""):
+        """more: a second part of the payload, which is not copied."""
         self._calls = (self._calls + 1) & 0xFFFF
         self._answer = None
-        self._out.write(wire.frame(kind, self._calls, payload))
+        self._out.write(wire.frame_head(kind, self._calls, len(payload) + len(more)))
+        self._out.write(payload)
+        if more:
+            self._out.write(more)
         self.kernel.wait(None, self._answered)
         kind, payload = self._answer
         if kind == wire.RESULT_BYTES:

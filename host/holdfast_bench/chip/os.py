@@ -10,7 +10,6 @@ chdir = _host.chdir
 getcwd = _host.getcwd
 mkdir = _host.mkdir
 remove = _host.remove
-rename = _host.rename
 rmdir = _host.rmdir
 sep = "/"
 stat = _host.stat
@@ -19,6 +18,13 @@ umount = _host.umount
 unlink = _host.unlink
 VfsFat = _host.VfsFat
 VfsLfs2 = _host.VfsLfs2
+
+
+def rename(old, new):
+    """VfsPosix of 1.26 (the simulation's file system) mixes two absolute paths up."""
+    if _host.getcwd() == "/":
+        old, new = old.lstrip("/"), new.lstrip("/")
+    _host.rename(old, new)
 
 
 def sync():

@@ -8,7 +8,7 @@ import json
 from ..world import lwip, wire
 from ..world.clock import Clock
 from ..world.lwip import DEAD, OPEN
-from ..world.nvs import NvsError
+from ..world.nvs import CAPACITY, NOT_ENOUGH_SPACE, NvsError
 from ..world.rng import rng_for
 from ..world.station import VIEW
 from ..world.wifi import WifiError
@@ -271,17 +271,24 @@ class RemoteNvs:
         self._link = link
 
     def _call(self, *what):
+        return self._told(self._link.call, "nvs", *what)
+
+    def _told(self, fn, *what):
         try:
-            return self._link.call("nvs", *what)
+            return fn(*what)
         except LinkError as e:
             raise NvsError(*e.args[1])
 
     def get(self, space, key, kind):
-        value = self._call("get", space, key, kind.__name__)
-        return bytes(value) if kind is bytes else value
+        return self._call("get", space, key, kind.__name__)
 
     def set(self, space, key, value):
-        self._call("set", space, key, value if isinstance(value, int) else list(value))
+        if isinstance(value, int):
+            self._call("set", space, key, value)
+        elif len(value) > CAPACITY:
+            raise NvsError(*NOT_ENOUGH_SPACE)     # not worth the journey
+        else:
+            self._told(self._link.write_blob, space, key, value)
 
     def erase(self, space, key):
         self._call("erase", space, key)

@@ -61,24 +61,29 @@ def _err(n):
 
 def _take_slot(sock):
     """A socket of lwIP's ten, or ENFILE; unreferenced ones are collected first, as the port does."""
+    _sweep()      # before a descriptor is opened: it may get the number of one that was closed
     if len(_open) >= lwip.SOCKETS:
         gc.collect()
-        poller = _select.poll()
-        for slot in list(_open):
-            # MicroPython has no weak references: a native file that only the fake socket refers to is closed by its own
-            # finaliser, which shows on its descriptor.
-            poller.register(slot[0], _POLLIN)
-            if any(ev & _POLLNVAL for _, ev in poller.poll(0)):
-                _open.remove(slot)
-                if slot[1] is not None:
-                    slot[1].close()
-            poller.unregister(slot[0])
+        _sweep()
         if len(_open) >= lwip.SOCKETS:
             _err(lwip.ENFILE)
     fd = _host.socket().fileno()     # any descriptor of our own
     sock._guard = open(fd, "rb")
     sock._slot = [fd, None]
     _open.append(sock._slot)
+
+
+def _sweep():
+    """Let go of sockets that nobody refers to any more. MicroPython has no weak references: a native file that only the fake
+    socket refers to is closed by its own finaliser, which shows on its descriptor."""
+    poller = _select.poll()
+    for slot in list(_open):
+        poller.register(slot[0], _POLLIN)
+        if any(ev & _POLLNVAL for _, ev in poller.poll(0)):
+            _open.remove(slot)
+            if slot[1] is not None:
+                slot[1].close()
+        poller.unregister(slot[0])
 
 
 class socket(io.IOBase):

@@ -5,7 +5,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from .common import err, told
+from .common import JSON_HELP, err, out, table, told, write_json
 
 group = typer.Typer(invoke_without_command=True, no_args_is_help=False)
 Text, Whole, Switch = Optional[str], Optional[int], Optional[bool]
@@ -58,3 +58,42 @@ def monitor(context: typer.Context,
         made.run()
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
+
+
+@group.command(epilog="Example: [bold]holdfast monitor load --nodes 10000 --rate 5000[/]")
+@told
+def load(nodes: Annotated[int, typer.Option(min=1, max=50_000, help="Simulated nodes, each with a connection of its own.")] = 10_000,
+         rate: Annotated[int, typer.Option(min=1, max=100_000, help="Messages a second, of all together.")] = 5_000,
+         seconds: Annotated[int, typer.Option(min=1, max=86_400)] = 30,
+         broker: Annotated[Text, typer.Option(help="host:port of a broker that is there: only make the load.", show_default="one of its own, with a monitor")] = None,
+         base: Annotated[str, typer.Option(help="First level of the topics.")] = "holdfast",
+         json_file: Annotated[Text, typer.Option("--json", help=JSON_HELP)] = None):
+    """Try the monitor under load on this machine, and count what it kept; status 1 when a message is missing."""
+    from ..monitor import trial
+    from ..monitor.load import Load
+    from ..monitor.settings import address
+
+    def tell(text):
+        err.print("[dim]%s[/]" % text)
+    if broker:
+        import asyncio
+        made = Load(address("broker", broker, 1883), nodes, rate, seconds, base, tell=tell)
+
+        async def go():
+            await made.run()
+            await made.close()
+        try:
+            asyncio.run(go())
+        except OSError as e:
+            from ..errors import BenchError
+            raise BenchError("load: %s" % (e.strerror or e)) from None
+        figures = {"nodes": nodes, "sent": made.sent, "acknowledged": made.acked, "rate_per_s": round(made.acked / made.took_s), "held_back": made.held_back}
+    else:
+        figures = trial.run(nodes, rate, seconds, tell)
+    shown = table("what", "value")
+    for name, value in figures.items():
+        shown.add_row(name, str(value))
+    out.print(shown)
+    write_json(figures, json_file)
+    if figures.get("nodes_incomplete"):
+        raise typer.Exit(1)

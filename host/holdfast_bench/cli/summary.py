@@ -17,7 +17,7 @@ _SHORT = {"handed over": "in", "noticed after": "noticed", "recovered in": "reco
 def summary(results):
     """A renderable for the console: everything of a single run, a row each of several."""
     shown = [(name, label) for name, label, optional in _COLUMNS if not optional or any(r.numbers.get(name) for r in results)]
-    return Group(_one(results[0]) if len(results) == 1 else _many(results, shown), *_findings(results))
+    return Group(_one(results[0]) if len(results) == 1 else _many(results, shown), *_findings(results), *_count(results))
 
 
 def _one(r):
@@ -30,13 +30,26 @@ def _one(r):
     return rows
 
 
+def _verdict(r):
+    return Text("skipped", style="dim") if r.skipped else Text(r.verdict, style=_STYLE[r.verdict])
+
+
 def _many(results, shown):
     rows = table("verdict", "scenario", "board", *[_SHORT.get(label, label) for _, label in shown])
     for index, column in enumerate(rows.columns):
         column.justify, column.no_wrap = ("right" if index > 2 else "left"), True
     for r in results:
-        rows.add_row(Text(r.verdict, style=_STYLE[r.verdict]), Text(r.scenario, style="bold"), r.board, *[_value(r, name) for name, _ in shown])
+        rows.add_row(_verdict(r), Text(r.scenario, style="bold"), r.board, *[_value(r, name) for name, _ in shown])
     return rows
+
+
+def _count(results):
+    """The last line of many: how many of which verdict."""
+    if len(results) > 1:
+        count = {"skipped" if r.skipped else r.verdict: 0 for r in results}
+        for r in results:
+            count["skipped" if r.skipped else r.verdict] += 1
+        yield Text(", ".join("%d %s" % (count[v], v) for v in ("good", "bad", "unknown", "skipped") if v in count), style="bold")
 
 
 def _findings(results):
@@ -48,6 +61,8 @@ def _findings(results):
             line.append(f.text)
             if f.t is not None:
                 line.append(" (%.1f s)" % (f.t / 1000), style="dim")
+            if f.going_on:
+                line.append("\n    at that moment: " + f.going_on, style="dim")
             yield line
 
 

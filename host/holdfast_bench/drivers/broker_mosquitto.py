@@ -29,16 +29,16 @@ def free_port(host=HOST):
 
 
 class Mosquitto:
-    """One mosquitto process; the port stays the same over restarts. users: {name: password}, None: everyone."""
+    """One mosquitto process; the port stays the same over restarts. users: {name: password}, None: everyone. extra: lines of its configuration."""
 
     kind = "mosquitto"
 
-    def __init__(self, host=HOST, port=0, users=None, program=None):
+    def __init__(self, host=HOST, port=0, users=None, program=None, extra=()):
         self.program = program or find_mosquitto()
         if not self.program:
             raise BrokerError("mosquitto is not installed: install it, or use the driver 'builtin'")
         self.host, self.port = host, port
-        self._users = users
+        self._users, self._extra = users, extra
         self._folder = None
         self._process = None
 
@@ -68,7 +68,7 @@ class Mosquitto:
 
     def _configure(self):
         conf = ["listener %d %s" % (self.port, self.host), "persistence true", "persistence_location %s/" % self._folder,
-                "log_type error", "log_type warning"]
+                "log_type error", "log_type warning", *self._extra]
         if self._users is None:
             conf.append("allow_anonymous true")
         else:

@@ -6,7 +6,7 @@ from ..words import in_words
 LAST_EVENTS = 8
 DROPS_MS = 5000
 # Worth a line when there is no terminal, and in the list of last events.
-TELLING = ("state", "boot", "bite", "reset", "fault", "effect", "end", "expect", "drained", "stopped", "drop", "starve", "err", "port_lost", "port_back", "step")
+TELLING = ("state", "boot", "bite", "reset", "fault", "effect", "end", "expect", "drained", "stopped", "drop", "starve", "err", "port_lost", "port_back", "step", "alarm")
 
 
 class BoardTally:

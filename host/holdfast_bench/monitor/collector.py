@@ -24,8 +24,9 @@ BATCH = 1000            # messages of one transaction
 LINGER_S = 0.02         # a batch waits so long for company
 WAITING_MAX = 20_000    # messages not yet stored; then no more is read from the broker
 WAITING_BYTES_MAX = 64 << 20
-CHECKPOINT_S = 10.0     # the ledger is written down this often; what came since is found again in the messages
-EVENTS_S = 1.0          # and what belongs on a time line this often
+CHECKPOINT_S = 20.0     # the ledger is written down this often; what came since is found again in the messages
+EVENTS_S = 1.0          # what belongs on a time line this often, and of that many nodes what is known of them
+DEVICES_AT_ONCE = 300
 RETRY_S = (0.2, 0.5, 1, 2, 5)   # pauses while the database does not take anything
 TOPIC_MAX = 400
 DEVICE_MAX = 64
@@ -57,7 +58,7 @@ class Collector:
         self._refused = deque(maxlen=REFUSED_PER_BATCH)
         self._events = deque(maxlen=10_000)
         self._jobs = deque()        # other threads' wishes: callables for this thread
-        self._dirty = set()         # devices to write down
+        self._dirty = {}            # devices to write down, the longest waiting first
         self._bare_us = 0
         self._scan_at = self._checkpoint_at = self._minute_at = 0.0
         self._failing = 0           # attempts in a row
@@ -143,24 +144,28 @@ class Collector:
         if (self._rows or self._mids) and not self.trouble:
             self._flush(time.monotonic())
         self._checkpoint()
+        try:
+            self._write_events(self._store, 0)
+            keeping.write_devices(self._store, self.ledger, self.fleet, self.presence, self._dirty)
+        except StoreError as e:
+            self._log.warning("last words not written down", why=str(e))
         if self.topic:
             self.link.publish(self.topic + "/status", b"offline", 1, True)
         self.ended = True
         return True
 
-    def received(self, message):
+    def received(self, raw_topic, payload, qos, retain, dup, mid):
         counters = self.counters
         counters.received += 1
-        payload = message.payload
         counters.bytes += len(payload)
-        if message.qos:
-            self._mids.append(message.mid)
+        if qos:
+            self._mids.append(mid)
             if not self._since:
                 self._since = time.monotonic()
         try:
-            topic = message.topic
+            topic = raw_topic.decode()
         except UnicodeDecodeError:
-            return self._refuse("topic is not UTF-8", repr(message._topic)[:TOPIC_MAX], payload)
+            return self._refuse("topic is not UTF-8", repr(raw_topic)[:TOPIC_MAX], payload)
         if not topic.startswith(self._prefix):
             counters.foreign += 1
             return
@@ -175,10 +180,10 @@ class Collector:
             return self._refuse("more than %d nodes" % self.fleet.nodes_max, topic, payload)
         own = _BARE.get(below)
         if own:
-            return own(self, device, payload, now_ms, message.retain)
+            return own(self, device, payload, now_ms, retain)
         if below.startswith("schema/"):
-            return self._schema(device, below[7:], payload, now_ms, message.retain)
-        if not message.retain and not message.dup:
+            return self._schema(device, below[7:], payload, now_ms, retain)
+        if not retain and not dup:
             self.presence.heard(device, now_ms)
         if len(payload) > self._settings.payload_max:
             node.refused += 1
@@ -193,13 +198,13 @@ class Collector:
         if schema is not None:
             self._try_schema(device, below, inner, schema)
         if epoch is None:
-            epoch, seq = self._bare_key(message.retain, below, payload)
+            epoch, seq = self._bare_key(retain, below, payload)
         elif self.ledger.too_late(device, epoch, seq):
             counters.late += 1
             return
         if not self._since:
             self._since = time.monotonic()
-        self._rows.append(Row(device, epoch, seq, below, inner, message.qos, int(message.retain), kind, sent_ms, now_ms, trace, schema))
+        self._rows.append(Row(device, epoch, seq, below, inner, qos, retain, kind, sent_ms, now_ms, trace, schema))
         counters.waiting_bytes += len(inner) + 200
 
     def turn(self, now):
@@ -274,7 +279,7 @@ class Collector:
                 counters.duplicates += 1
                 ledger.duplicate(row.device, row.epoch)
             fleet.stored(row, fresh)
-            dirty.add(row.device)
+            dirty[row.device] = True
 
     def _store_failed(self, e, now):
         self.counters.store_failures += 1
@@ -286,16 +291,16 @@ class Collector:
             self.tell(wall_ms(), "", "database", str(e))
 
     def _checkpoint(self):
-        """Writes down ledger, devices and events. What fails is written next time."""
+        """Writes the ledger down. What fails is written next time."""
         try:
-            self._write_events(self._store, 0)
-            keeping.checkpoint(self._store, self.ledger, self.fleet, self.presence, self._dirty)
+            keeping.checkpoint(self._store, self.ledger)
         except StoreError as e:
             self._log.warning("checkpoint put off", why=str(e))
 
     def _write_events(self, store, now_ms):
         keeping.write_events(store, self._events)
         keeping.write_schemas(store, self._schemas_new)
+        keeping.write_devices(store, self.ledger, self.fleet, self.presence, self._dirty, DEVICES_AT_ONCE)
 
     def _housekeep(self, now):
         for job in self._housekeeping:
@@ -314,7 +319,7 @@ class Collector:
 
     def _status(self, device, payload, now_ms, kept):
         self.presence.status(device, payload[:64].decode("utf-8", "replace"), now_ms, kept)
-        self._dirty.add(device)
+        self._dirty[device] = True
 
     def _pong(self, device, payload, now_ms, kept):
         self.counters.pongs += 1
@@ -387,6 +392,10 @@ class Collector:
             self.tell(wall_ms(), device, "command", "%s by %s" % (name, who))
         return sent
 
+    def changed(self, device):
+        """What is known of this node is to be written down."""
+        self._dirty[device] = True
+
     def tell(self, now_ms, device, kind, detail):
         self._events.append((now_ms, device, kind, detail))
         self._tell(now_ms, device, kind, detail)
@@ -423,7 +432,7 @@ class Collector:
             self.fleet.back(device, now_ms)
         else:
             self.fleet.away(device, watch.heard_ms)
-        self._dirty.add(device)
+        self._dirty[device] = True
         node = self.fleet.nodes.get(device)
         if old == UNKNOWN and watch.state == ONLINE and node and node.messages:
             return      # as before the monitor was started

@@ -1,6 +1,6 @@
 """Writing the monitor's state down and reading it again: streams, gaps, devices, events.
 
-A checkpoint says up to which message it is complete; at the next start the messages behind it are noted again. So a kill at any moment costs nothing.
+A checkpoint of the ledger says up to which message it is complete; at the next start the messages behind it are noted again. So a kill at any moment costs nothing.
 """
 
 from .ledger import Gap, Stream
@@ -16,21 +16,29 @@ _DEVICE = ("insert into device (device, first_ms, last_ms, since_epoch, presence
            "presence_ms = excluded.presence_ms, alarm = excluded.alarm, alarm_ms = excluded.alarm_ms, info = excluded.info")
 
 
-def checkpoint(store, ledger, fleet, presence, dirty):
-    """Everything that changed since the last one, in one transaction. Raises StoreError; then nothing is forgotten."""
+def checkpoint(store, ledger):
+    """The ledger's changes since the last one, in one transaction. Raises StoreError; then nothing is forgotten."""
     streams, gaps = list(ledger.changed.values()), list(ledger.gaps_changed.values())
-    devices = list(dirty)
-    if not (streams or gaps or devices):
+    if not (streams or gaps):
         return
     with store.transaction():
         store.execute_many(_STREAM, [(s.device, s.epoch, s.base, s.top, s.received, s.purged) for s in streams])
         store.execute_many(_GAP, [(g.device, g.epoch, g.first, g.last, g.missing.text(), g.recovered, g.gone, g.asked, g.state, g.opened_ms, g.closed_ms)
                                   for g in gaps])
-        store.execute_many(_DEVICE, [_device(d, ledger, fleet, presence) for d in devices if d in fleet.nodes and d in presence.watches])
         store.set_meta("ledger_id", store.one("select coalesce(max(id), 0) from message")[0])
     ledger.changed.clear()
     ledger.gaps_changed.clear()
-    dirty.clear()
+
+
+def write_devices(store, ledger, fleet, presence, dirty, limit=None):
+    """What is known of the nodes in the dict `dirty`, the longest waiting first. Raises StoreError."""
+    devices = list(dirty)[:limit]
+    if not devices:
+        return
+    with store.transaction():
+        store.execute_many(_DEVICE, [_device(d, ledger, fleet, presence) for d in devices if d in fleet.nodes and d in presence.watches])
+    for device in devices:
+        del dirty[device]
 
 
 def write_events(store, events):

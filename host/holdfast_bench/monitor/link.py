@@ -1,7 +1,7 @@
 """The monitor's connection to the broker: one thread, one MQTT session that outlives restarts, acknowledgement by hand.
 
 May use: paho-mqtt, the firmware's back-off. Knows nothing of what the messages mean. Its owner gets every call in the link's thread:
-`received(message)`, `turn(now)` after every round, `up(kept)` and `down(why)`.
+`received(topic, payload, qos, retain, dup, mid)`, `turn(now)` after every round, `up(kept)` and `down(why)`.
 
 MQTT 5 where the broker speaks it, because only there a client may say how many messages it takes unacknowledged (mosquitto sends 20 at a time
 otherwise, and a commit per 20 messages would be the limit); else 3.1.1. Subscribed at QoS 1 at most: exactly once is the database's work, and paho
@@ -29,10 +29,12 @@ CONNECT_LIMIT_S = 5         # TCP and TLS
 CONNACK_LIMIT_S = 10
 SESSION_S = 7 * 86400       # the broker keeps what comes for us so long (MQTT 5; 3.1.1 leaves it to the broker)
 INFLIGHT = 4096             # messages on their way to us at one time
-ROUND = 2048                # messages read before anything else gets its turn
-CHUNK = 1 << 16
+CHUNK = 1 << 16             # bytes read, or written, at one time
+ROUND = 4                   # chunks read before anything else gets its turn
+PACKET_MAX = 64 << 20       # bytes; MQTT allows 256 MB
 BASE_MS, CAP_MS = 500, 10_000
 QUICK_MS = 60_000           # in the first minute of an outage tries are a second apart at most
+USEFUL_S = 10               # a session that lasts so long ends an outage (R1)
 WAITING_MAX = 10_000        # messages to publish that wait for the connection
 
 backoff = device_files.load("backoff")
@@ -43,12 +45,15 @@ class Refused(BenchError):
 
 
 class _Buffered:
-    """A socket that paho reads byte by byte and writes packet by packet, with few system calls underneath."""
+    """The socket as paho sees it. PUBLISH packets are taken out of the stream before paho reads it, and PUBACKs are written beside it: these two are
+    nearly all of the traffic, and paho takes ten times as long for them. Everything else – CONNECT, SUBSCRIBE, pings, TLS – is paho's."""
 
     def __init__(self, sock):
         self._sock = sock
         self._data, self._at = b"", 0
+        self._visible = 0           # paho may read up to here: the end of a complete packet that is no PUBLISH
         self._out = bytearray()
+        self.ended = False          # the peer has closed, or the connection broke
 
     def __getattr__(self, name):
         return getattr(self._sock, name)
@@ -56,16 +61,89 @@ class _Buffered:
     def fileno(self):
         return self._sock.fileno()
 
-    def pending(self):
-        """Bytes that can be had without asking the operating system."""
-        return len(self._data) - self._at
+    def fill(self):
+        """Reads what has come. False when that was nothing."""
+        try:
+            chunk = self._sock.recv(CHUNK)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return False
+        except OSError:
+            chunk = b""
+        if not chunk:
+            self.ended = True
+            return False
+        self._data = self._data[self._at:] + chunk if self._at < len(self._data) else chunk
+        self._at = self._visible = 0
+        return True
+
+    def packets(self, properties, received):
+        """Hands the complete PUBLISH packets at hand to received(topic, payload, qos, retain, dup, mid). properties: whether they carry those of MQTT 5.
+        True when it stopped at a complete packet of another kind, which paho may read now. Raises OSError for what is no MQTT."""
+        data, at, end = self._data, self._at, len(self._data)
+        try:
+            while end - at >= 2:
+                first, size, head = data[at], data[at + 1], at + 2
+                if size & 128:
+                    size, shift = size & 127, 7
+                    while head < end:
+                        byte = data[head]
+                        head += 1
+                        size |= (byte & 127) << shift
+                        shift += 7
+                        if not byte & 128:
+                            break
+                        if shift > 21:
+                            raise OSError("the broker sends no MQTT")
+                    else:
+                        return False
+                if size > PACKET_MAX:
+                    raise OSError("the broker sends a packet of %d bytes" % size)
+                stop = head + size
+                if stop > end:
+                    return False
+                if first & 0xF0 != 0x30:
+                    self._visible = stop
+                    return True
+                qos = first >> 1 & 3
+                n = data[head] << 8 | data[head + 1]
+                topic = data[head + 2 : head + 2 + n]
+                head += 2 + n
+                mid = 0
+                if qos:
+                    mid = data[head] << 8 | data[head + 1]
+                    head += 2
+                if properties:
+                    n = data[head]
+                    head += 1 + (n if n < 128 else self._skip(data, head))
+                if head > stop or qos == 3:
+                    raise OSError("the broker sends a malformed PUBLISH")
+                at = stop
+                received(topic, data[head:stop], qos, first & 1, first >> 3 & 1, mid)
+        except IndexError:
+            raise OSError("the broker sends a malformed PUBLISH") from None
+        finally:
+            self._at = at
+        return False
+
+    @staticmethod
+    def _skip(data, at):
+        """Bytes behind the first one of a property section: the rest of its length, and itself."""
+        size = shift = more = 0
+        while True:
+            byte = data[at + more]
+            size |= (byte & 127) << shift
+            shift += 7
+            if not byte & 128:
+                return more + size
+            more += 1
 
     def recv(self, n):
         at = self._at
-        if at == len(self._data):
-            self._data, self._at = self._sock.recv(CHUNK), 0
-            at = 0
-        self._at = min(at + n, len(self._data))
+        if at >= self._visible:
+            if self.ended:
+                return b""
+            raise BlockingIOError
+        self._at = min(at + n, self._visible)
         return self._data[at : self._at]
 
     def send(self, data):
@@ -77,20 +155,25 @@ class _Buffered:
     def unsent(self):
         return len(self._out)
 
+    def decrypted(self):
+        """Whether there is something to read of which the operating system knows nothing any more."""
+        return isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0
+
     def flush(self):
-        """Writes what can be written now. Raises OSError when the connection is gone."""
+        """Writes what can be written now."""
         while self._out:
             try:
                 n = self._sock.send(bytes(self._out[:CHUNK]))
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return
+            except OSError:
+                self.ended = True
+                self._out.clear()
+                return
             del self._out[:n]
 
     def close(self):
-        try:
-            self.flush()    # DISCONNECT
-        except OSError:
-            pass
+        self.flush()    # DISCONNECT
         self._sock.close()
 
 
@@ -112,6 +195,7 @@ class Link:
         self.why_down = "not yet connected"
         self._client = None
         self._accepted, self._end = False, None
+        self._short = 0             # sessions in a row that ended as soon as they had begun
         self._stopping = False
         self._waiting = deque()             # (topic, payload, qos, retain)
         self._wake_r, self._wake_w = socket.socketpair()
@@ -159,10 +243,10 @@ class Link:
     # -- in the link's thread --------------------------------------------------------------------------------------------
 
     def ack(self, mids):
-        """Tells the broker that these messages are ours now."""
-        client = self._client
-        for mid in mids:
-            client.ack(mid, 1)
+        """Tells the broker that these messages (of QoS 1) are ours now."""
+        sock = self._client.socket()
+        if sock:
+            sock.send(b"".join([b"\x40\x02" + mid.to_bytes(2, "big") for mid in mids]))
 
     def _run_guarded(self):
         try:
@@ -180,7 +264,7 @@ class Link:
             began = time.monotonic()
             useful = False
             try:
-                useful = self._session()
+                useful = self._session() and time.monotonic() - began > USEFUL_S
             except Refused as e:
                 self._failed(str(e))
                 attempt = max(attempt, 4)
@@ -220,7 +304,7 @@ class Link:
         return getattr(e, "strerror", None) or str(e)
 
     def _make(self):
-        client = _Client(paho.CallbackAPIVersion.VERSION2, client_id=self.client_id, protocol=self.version, manual_ack=True,
+        client = _Client(paho.CallbackAPIVersion.VERSION2, client_id=self.client_id, protocol=self.version,
                          **({} if self.version == paho.MQTTv5 else {"clean_session": not self._keep}))
         client.connect_timeout = CONNECT_LIMIT_S
         if self._user is not None:
@@ -229,8 +313,7 @@ class Link:
             client.tls_set_context(self._tls)
         if self._will:
             client.will_set(*self._will, qos=1, retain=True)
-        client.on_connect, client.on_subscribe, client.on_message = self._on_connect, self._on_subscribe, self._on_message
-        client.on_disconnect = self._on_disconnect
+        client.on_connect, client.on_subscribe, client.on_disconnect = self._on_connect, self._on_subscribe, self._on_disconnect
         return client
 
     def _session(self):
@@ -243,9 +326,12 @@ class Link:
             properties = Properties(PacketTypes.CONNECT)
             properties.SessionExpiryInterval = SESSION_S if self._keep else 0
             properties.ReceiveMaximum = self._inflight
+            properties.MaximumPacketSize = PACKET_MAX
             kwargs = {"clean_start": not self._keep, "properties": properties}
         try:
             client.connect(*self.at, keepalive=KEEPALIVE_S, **kwargs)
+        except OSError:
+            raise
         except ValueError as e:     # a host name that cannot be one
             raise OSError(str(e)) from None
         began = time.monotonic()
@@ -267,6 +353,9 @@ class Link:
             raise self._refusal
         if not self._accepted and self.version == paho.MQTTv5:
             self.version = paho.MQTTv311    # it hung up on a version it does not know
+        self._short = self._short + 1 if was and time.monotonic() - began < USEFUL_S else 0
+        if self._short >= 2:    # few brokers say that a session was taken over
+            self._end += "; if another client uses the name %s, give every monitor a name of its own" % self.client_id
         self._failed(self._end)
         return was
 
@@ -275,22 +364,15 @@ class Link:
         if sock is None:
             self._end = self._end or "connection lost"
             return
-        timeout = 0 if sock.pending() else self._owner.patience()
+        timeout = self._owner.patience()
         hungry = self._owner.hungry()
-        if not hungry:
-            timeout = max(timeout, 0.05)
+        decrypted = hungry and sock.decrypted()
+        timeout = 0 if decrypted else timeout if hungry else max(timeout, 0.05)
         readable, _, _ = select.select([sock, self._wake_r] if hungry else [self._wake_r], [sock] if sock.unsent() else [], [], timeout)
         if self._wake_r in readable:
             self._drain_wake()
-        if hungry and (sock in readable or sock.pending()):
-            n = 0
-            while True:
-                if client.loop_read():      # any error: on_disconnect has told why
-                    self._end = self._end or "connection lost"
-                    break
-                n += 1
-                if not sock.pending() or n >= ROUND or client.socket() is None:
-                    break
+        if decrypted or sock in readable:
+            self._read(client, sock)
         if self._end is None:
             client.loop_misc()
         if self.connected:
@@ -300,6 +382,19 @@ class Link:
             client.loop_write()
         if client.socket() is sock:
             sock.flush()
+
+    def _read(self, client, sock):
+        for _ in range(ROUND):
+            more = sock.fill()
+            while sock.packets(self.version == paho.MQTTv5, self._owner.received):
+                if client.loop_read():      # any error: on_disconnect has told why
+                    self._end = self._end or "connection lost"
+                    return
+            if sock.ended:
+                client.loop_read()
+                self._end = self._end or "connection lost"
+            if not more:
+                return
 
     def _send_waiting(self, client):
         waiting = self._waiting
@@ -347,11 +442,5 @@ class Link:
             self.connected, self.why_down = True, ""
             self._owner.up(self._kept)
 
-    def _on_message(self, client, userdata, message):
-        self._owner.received(message)
-
     def _on_disconnect(self, client, userdata, flags, reason, properties):
-        name = reason.getName() if hasattr(reason, "getName") else str(reason)
-        if name == "Session taken over":
-            name = "another client uses the name %s: give every monitor a name of its own" % self.client_id
-        self._end = self._end or name
+        self._end = self._end or (reason.getName() if hasattr(reason, "getName") else str(reason))

@@ -37,6 +37,7 @@ class Watch:
         self.ignored = 0            # pings without answer that were followed by other messages
         self.retry_ms = 0
         self.rtt_ms = None
+        self.look_ms = 0            # scan() need not look at it before
         self.alarm = None           # None, "offline", "flapping"
         self.alarm_ms = 0           # since when
         self.calm_ms = None         # when the last alarm ended
@@ -147,10 +148,15 @@ class Presence:
         first, pause = self.alarm_ms * 2 // 5, self.alarm_ms * 3 // 20
         wanted = []
         for watch in self.watches.values():
+            if now_ms < watch.look_ms:
+                continue
             state = watch.state
             if state == ONLINE or state == UNKNOWN:
                 silent = now_ms - watch.heard_ms
-                if silent >= first:
+                if silent < first:
+                    if not watch.alarm:
+                        watch.look_ms = watch.heard_ms + first
+                else:
                     if watch.answers and watch.unanswered >= 3 and silent + 2 * SCAN_MS >= self.alarm_ms and now_ms - watch.pinged_ms >= SCAN_MS:
                         self._to(watch, OFFLINE, "silent for %.1f s, %d pings" % (silent / 1000, watch.unanswered), now_ms)
                     elif now_ms - watch.pinged_ms >= pause and (watch.answers is not False or now_ms >= watch.retry_ms):
@@ -203,5 +209,5 @@ class Presence:
             return
         self.counts[old] -= 1
         self.counts[state] += 1
-        watch.state, watch.since_ms, watch.unanswered = state, now_ms, 0
+        watch.state, watch.since_ms, watch.unanswered, watch.look_ms = state, now_ms, 0, 0
         self._tell(watch, old, why)

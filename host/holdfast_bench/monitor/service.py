@@ -52,6 +52,7 @@ class Monitor:
             except ImportError as e:
                 raise BenchError("the page needs the package %s: pip install 'holdfast[monitor]', or --listen ''" % e.name) from None
             self.web = Web(self).start()
+            self.log.info("page", url=self.web.url, token_in=self.web.token_place)
         self.collector.tell(now_ms, "", "monitor", "started")
         self.link.start()
         return self
@@ -83,6 +84,7 @@ class Monitor:
             fn(ms, device, kind, detail)
 
     def _ring(self, watch, kind, why):
+        self.collector.changed(watch.device)
         self.collector.tell(wall_ms(), watch.device, "alarm", kind or "over")
         self.alarms.ring(watch, kind, why)
 

@@ -28,9 +28,10 @@ def run_plan(plan, board, options, console=None):
         rig.check(plan)
         stack.callback(_ignore_interrupts)
         history.begin()
+        options.begun(history)
         with watching(history, plan, board, console, quiet=console is None):
             try:
-                Executor(plan, rig, history).run()
+                Executor(plan, rig, history, options.stop).run()
             except KeyboardInterrupt:
                 interrupted = True
         events = list(history.events)

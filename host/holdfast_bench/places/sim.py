@@ -22,11 +22,11 @@ QUANTUM_MS = 50  # boards are led in steps of this while somebody waits for an e
 
 def run(plan, options):
     """The result of a plan."""
-    if len(plan["boards"]) == 1:
+    if len(plan["boards"]) == 1 and not plan.get("guard"):
         return judge(simulate(plan, options.firmware), plan, "sim")
     with contextlib.ExitStack() as stack:
         history = SimHistory()
-        Executor(plan, rig(plan, history, options, stack), history).run()
+        Executor(plan, rig(plan, history, options, stack), history, options.stop).run()
         return judge(list(history.events), plan, "sim")
 
 

@@ -4,8 +4,10 @@ May use: the plan's time line, the stage. Every wait is bounded.
 """
 
 from ..errors import BenchError
+from ..monitor.presence import SCAN_MS
 from ..words import fields
 from ..world.timeline import TimeLine
+from .guard import Guard
 from .stage import Stage, Stopped
 
 
@@ -16,6 +18,7 @@ class Executor:
         self.plan, self._rig, self._history, self._stop = plan, rig, history, stop
         self._stage = Stage(rig, history, plan["boards"], plan["seed"])
         self._timeline = TimeLine(plan["actions"])
+        self._guard = Guard(plan["guard"], plan["boards"], self._stage.note, self._stage.send) if plan.get("guard") else None
         self._read = 0  # events of the history already fed to the time line
 
     def run(self):
@@ -62,13 +65,18 @@ class Executor:
         while self._read < len(self._history.events):
             event = self._history.events[self._read]
             self._read += 1
+            if self._guard:
+                self._guard.feed(event)
             for action in self._timeline.feed(event):
                 self._stage.note("expect", id=action["id"], ok=True, what=action["what"], within_ms=action["within_ms"])
-        self._history.watching = self._timeline.watching()
+        if self._guard:
+            self._guard.scan(self._history.now_ms())
+        self._history.watching = self._timeline.watching() or self._guard is not None
         self._stage.prove()
 
     def _sleep(self, until_ms):
-        self._history.wait_beyond(self._read, max(1, min(self._stage.step_ms, until_ms - self._history.now_ms())) / 1000)
+        step_ms = min(self._stage.step_ms, SCAN_MS) if self._guard else self._stage.step_ms
+        self._history.wait_beyond(self._read, max(1, min(step_ms, until_ms - self._history.now_ms())) / 1000)
 
     def _do(self, action):
         try:

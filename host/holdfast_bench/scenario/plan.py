@@ -31,6 +31,7 @@ def compile_plan(scenario, name, seed):
         "scenario": name, "seed": seed, "title": scenario.title, "boards": boards, "config": scenario.config, "sample_ms": scenario.config.get("app", {}).get("period_ms"),
         "expected_ms": _expected_ms(actions), "deadline_ms": _ms(scenario.deadline_s), "drain_ms": _ms(scenario.drain.within_s), "actions": actions,
         "bounds": {k: v.model_dump(exclude_none=True) for k, v in scenario.verdict.items()}, "always": always,
+        **({"guard": {"alarm_ms": _ms(scenario.guard.alarm_s), "steady_ms": _ms(scenario.guard.steady_s)}} if scenario.guard else {}),
         **_simulated(scenario),
     }
 

@@ -127,6 +127,13 @@ class Ready(Strict):
     within_s: float = Field(default=45, gt=0)
 
 
+class Guard(Strict):
+    """Somebody at the broker side listens for silence, as the monitor does. Its alarms are events of the bench: `alarm`, `on`, `board`."""
+
+    alarm_s: float = Field(default=5, ge=1)  # a board is missed at the latest so long after it was heard last
+    steady_s: float = Field(default=10, ge=0)  # it has to be back for so long until all is clear
+
+
 class Drain(Strict):
     within_s: float = Field(default=45, gt=0)
 
@@ -155,6 +162,7 @@ class Scenario(Strict):
     step: list[Step] = []
     expect: list[Expect] = []
     always: list[Always] = []
+    guard: Optional[Guard] = None
     drain: Drain = Drain()
     verdict: dict[str, Bound] = {}  # further bounds on the numbers of the result, such as watchdog_bites
     seed: Optional[int] = None  # what this scenario is run with unless told otherwise; one found by a campaign needs its own

@@ -82,8 +82,12 @@ class Stage:
     def publish(self, action):
         """A message from the broker's side to each board, below its prefix."""
         for name in action["boards"]:
-            self.rig.publish(name, "%s/%s" % (self._prefix(name), action["topic"]), action["payload"].encode(), action["qos"], action["retain"])
+            self.send(name, action["topic"], action["payload"].encode(), action["qos"], action["retain"])
         self.note("publish", id=action["id"], boards=action["boards"], topic=action["topic"])
+
+    def send(self, name, topic, payload, qos=0, retain=False):
+        """One message to one board; `topic` is below its prefix."""
+        self.rig.publish(name, "%s/%s" % (self._prefix(name), topic), payload, qos, retain)
 
     def _prefix(self, name):
         """<base>/<id> of a board, by the last message of its own."""

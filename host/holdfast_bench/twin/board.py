@@ -173,6 +173,8 @@ class VirtualBoard:
             self.silicon.flow_write(number, payload)
         elif kind == wire.DATAGRAM_OUT:
             self.silicon.datagram_out(number, payload)
+        elif kind == wire.NVS_BLOB:
+            self.silicon.write_blob(number, payload)
         elif kind == wire.RTC_WRITE:
             try:
                 self.silicon.write_rtc(number, payload)

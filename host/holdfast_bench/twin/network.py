@@ -17,6 +17,8 @@ TTL_S = 60
 class Network:
     """`host(ip)` is what the boards' TCP asks: the Host at an address, None where nobody in the own subnet answers ARP."""
 
+    name_server = GATEWAY
+
     def __init__(self, kernel, loop):
         self._kernel, self._loop = kernel, loop
         self.names = {}          # name -> (ip, ttl_s), as DNS gives it

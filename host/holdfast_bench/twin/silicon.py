@@ -17,7 +17,6 @@ from ..world.station import Station
 from ..world.tcp import Flow, Stack
 from ..world.udp import Datagrams, Listener
 from ..world.wifi import Wifi, WifiError
-from .network import GATEWAY
 
 
 class Fuse:
@@ -127,6 +126,7 @@ class Silicon:
     def __init__(self, kernel, loop, ether, network, seed, mac, send, heard):
         self.kernel, self._loop, self._send, self._heard = kernel, loop, send, heard
         self.mac = mac
+        self._network = network
         self.rng = rng_for(seed, "silicon")
         self.fuse = Fuse()
         self.wifi = Wifi(kernel, ether, rng_for(seed, "radio"), mac)
@@ -189,7 +189,7 @@ class Silicon:
             self._send(wire.VIEW, 0, json.dumps(view).encode())
 
     def _name_server(self, ip):
-        return self.dns if ip == GATEWAY and self.wifi.passes() and self.wifi.has_address() and not self._swallowed() else None
+        return self.dns if ip == self._network.name_server and self.wifi.passes() and self.wifi.has_address() and not self._swallowed() else None
 
     def _swallowed(self):
         """DNS is not made of frames here: what swallows everything swallows it too."""
@@ -205,8 +205,11 @@ class Silicon:
             self._asking.add(task)
             task.add_done_callback(self._asking.discard)
             return
+        self._answer(number, lambda: getattr(self, "_on_" + what[0])(*what[1:]))
+
+    def _answer(self, number, ask):
         try:
-            value = getattr(self, "_on_" + what[0])(*what[1:])
+            value = ask()
         except (WifiError, NvsError) as e:
             value = {"error": [type(e).__name__, list(e.args)]}
         if isinstance(value, bytes):
@@ -222,6 +225,10 @@ class Silicon:
         except ValueError as e:
             value = {"error": ["ValueError", list(e.args)]}
         self._send(wire.RESULT, number, json.dumps(value).encode())
+
+    def write_blob(self, number, payload):
+        names, _, blob = payload.partition(b"\n")
+        self._answer(number, lambda: self.nvs.set(*json.loads(names), blob))
 
     async def _resolve(self, number, name, servers):
         steps = self.resolver.lookup(name, servers)
@@ -278,10 +285,9 @@ class Silicon:
 
     def _on_nvs(self, name, space, key=None, value=None):
         if name == "get":
-            value = self.nvs.get(space, key, {"int": int, "bytes": bytes}[value])
-            return list(value) if isinstance(value, bytes) else value
+            return self.nvs.get(space, key, {"int": int, "bytes": bytes}[value])
         if name == "set":
-            self.nvs.set(space, key, bytes(value) if isinstance(value, list) else value)
+            self.nvs.set(space, key, value)
         elif name == "erase":
             self.nvs.erase(space, key)
         else:

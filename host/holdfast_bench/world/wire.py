@@ -16,6 +16,7 @@ UART_OUT = b"u"         # bytes the UART sends
 CALL = b"c"             # JSON [name, arguments...]; the number comes back with the RESULT
 TELL = b"t"             # the same, without an answer
 RTC_WRITE = b"m"        # new content of RTC memory; answered by RESULT once it is safe
+NVS_BLOB = b"n"         # JSON [namespace, key], a line feed, the blob; answered by RESULT
 FLOW_WRITE = b"w"       # bytes for the flow of that number
 DATAGRAM_OUT = b"g"     # from the UDP socket of that number: address (4), port (2), bytes
 # Parent to chip.
@@ -31,11 +32,16 @@ FAULT = b"X"            # JSON [name, arguments...]: what is to go wrong in the 
 FLOW_STATE = b"F"       # JSON [state, error, fin, bytes acknowledged in all]
 
 
+def frame_head(kind, number, n):
+    """What a frame with a payload of n bytes begins with. Raises ValueError when that is too long."""
+    if n > PAYLOAD_MAX:
+        raise ValueError("a frame of %d bytes" % n)
+    return kind + pack(">HH", number, n)
+
+
 def frame(kind, number, payload):
     """The bytes of one frame. Raises ValueError when the payload is too long."""
-    if len(payload) > PAYLOAD_MAX:
-        raise ValueError("a frame of %d bytes" % len(payload))
-    return kind + pack(">HH", number, len(payload)) + payload
+    return frame_head(kind, number, len(payload)) + payload
 
 
 def frame_json(kind, number, value):

@@ -14,6 +14,7 @@ from holdfast_bench.world.tcp_host import Host
 
 MAC = b"\x10\x01\x00\xc4\n$"
 HOST, DNS, CHIP, SUBNET = "192.168.4.2", "192.168.4.3", "192.168.4.15", "192.168.4."
+CLOSE_MS = 30
 ECHO, SILENT, SINK, FULL, BROKER = range(5)     # ports, counted from BASE
 
 
@@ -112,7 +113,8 @@ class Surroundings:
             self._air.remove(self._rule)
             self.dhcp.silent, self._dns.mode = False, "ok"
         elif words[0] == "close":
-            self.servers[words[1]].close("".join(words[2:]))
+            # A connection just made has not reached the server yet.
+            self.kernel.after(CLOSE_MS, self.servers[words[1]].close, "".join(words[2:]))
         elif words[0] == "closein":
             self.kernel.after(int(words[2]), self.servers[words[1]].close, "rst" if len(words) < 4 else words[3])
         else:

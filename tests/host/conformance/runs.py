@@ -5,6 +5,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import lab_twin
+
 from holdfast_bench.choices import choices
 from holdfast_bench.mpy import world_and_chip
 from holdfast_bench.twin import flashimage
@@ -35,3 +37,7 @@ def on_sim(probe):
                               text=True, errors="replace", timeout=LIMIT_S)
     assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
     return done.stdout
+
+
+def on_twin(probe):
+    return lab_twin.run((TRACES / ("probe_%s.py" % probe)).read_text(), base_port(probe))

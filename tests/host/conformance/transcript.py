@@ -111,21 +111,21 @@ class Divergence:
         return "%-7s %s\n          chip: %s\n          fake: %s" % (self.kind, self.key, self.chip[:220], self.fake[:220])
 
 
-def compare(chip, fake):
-    """[Divergence] of two lists of Line."""
+def compare(chip, fake, slack_ms=SLACK_MS, slack=SLACK):
+    """[Divergence] of two lists of Line. Times may differ by slack_ms or, if that is more, by the part `slack`."""
     found = []
     matcher = difflib.SequenceMatcher(None, [line.key for line in chip], [line.key for line in fake], autojunk=False)
     for tag, a, b, c, d in matcher.get_opcodes():
         if tag == "equal":
             for one, other in zip(chip[a:b], fake[c:d]):
-                found += _differ(one, other)
+                found += _differ(one, other, slack_ms, slack)
         else:
             found += [Divergence("missing", line.key, line.text, "") for line in chip[a:b]]
             found += [Divergence("extra", line.key, "", line.text) for line in fake[c:d]]
     return found
 
 
-def _differ(chip, fake):
+def _differ(chip, fake, slack_ms, slack):
     if chip.names is not None and fake.names is not None:
         missing = chip.names - fake.names
         return [Divergence("value", chip.key, "has " + ", ".join(sorted(missing)), "lacks them")] if missing else []
@@ -134,6 +134,6 @@ def _differ(chip, fake):
     same = chip.value == fake.value or len(chip.value) >= CUT and fake.value.startswith(chip.value)
     if not same or len(chip.times) != len(fake.times):
         return [Divergence("value", chip.key, chip.text, fake.text)]
-    if any(abs(a - b) > max(SLACK_MS, SLACK * max(a, b)) for a, b in zip(chip.times, fake.times)):
+    if any(abs(a - b) > max(slack_ms, slack * max(a, b)) for a, b in zip(chip.times, fake.times)):
         return [Divergence("time", chip.key, chip.text, fake.text)]
     return []

@@ -97,14 +97,6 @@ def test_ten_thousand_pieces_of_noise_and_the_next_message_is_collected(monitor,
     assert monitor.live()
 
 
-class Message:
-    """As paho hands it over."""
-    qos, mid, dup = 0, 0, False
-
-    def __init__(self, topic, payload, retain):
-        self.topic, self.payload, self.retain = topic, payload, retain
-
-
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["sensor/x", "status", "pong", "gone", "reply", "ping", "metrics", "log", "schema/05/x", "", "a\x01b", "a\nb"]),
                           st.binary(max_size=60) | st.sampled_from([b'{"b":1,"r":[[1,5]]}', b"sleeping 10", b'{"i":1,"b":1,"p":"{\\"boots\\":3}"}', b'{"i":9,"b":4294967295,"p":""}']),
@@ -112,7 +104,7 @@ class Message:
 def test_any_payload_on_any_topic_in_the_collectors_own_thread(tmp_path, messages):
     collector = offline_collector(tmp_path)
     for below, payload, retain in messages:
-        collector.received(Message("holdfast/n/" + below, payload, retain))
+        collector.received(("holdfast/n/" + below).encode(), payload, 0, int(retain), 0, 0)
     collector._since = 1e-9     # no lingering
     collector.turn(time.monotonic())
     assert not collector._rows and collector.trouble is None

@@ -57,7 +57,14 @@ def test_mpremote_mount(board, tmp_path):
     assert "from the host" in out
 
 
-def test_ampy(board, tmp_path):
+def test_mpremote_mip_installs_a_local_package(board, tmp_path):
+    (tmp_path / "part.py").write_text("X = 'by mip'\n")
+    (tmp_path / "package.json").write_text('{"urls": [["pkg/__init__.py", "part.py"]], "version": "1"}')
+    tool("mpremote", "connect", board.port, "mip", "install", "--no-mpy", str(tmp_path / "package.json"), limit_s=40)
+    assert tool("mpremote", "connect", board.port, "exec", "import pkg; print(pkg.X, pkg.__file__)") == "by mip /lib/pkg/__init__.py\n"
+
+
+def test_ampy(board, heard, tmp_path):
     script = tmp_path / "s.py"
     script.write_text("print('ran', 6 * 7)\n")
     port = ["--port", board.port, "--delay", "0.1"]
@@ -66,6 +73,12 @@ def test_ampy(board, tmp_path):
     assert "42" in tool("ampy.cli", *port, "get", "/s.py") or "6 * 7" in tool("ampy.cli", *port, "get", "/s.py")
     assert tool("ampy.cli", *port, "run", str(script)) == "ran 42\n"
     tool("ampy.cli", *port, "rm", "/s.py")
+    tool("ampy.cli", *port, "mkdir", "/d")
+    tool("ampy.cli", *port, "rmdir", "/d")
+    n = len(heard)
+    tool("ampy.cli", *port, "reset", "--hard")
+    heard.wait("boot", n)
+    tool("ampy.cli", *port, "reset")
 
 
 def test_friendly_repl(line):
@@ -140,3 +153,9 @@ def test_the_port_has_a_stable_name_and_goes_with_the_board(host):
         pass
     host.remove_board(b)
     assert not os.path.lexists(b.port)
+
+
+def test_help_and_mem_info_come_over_the_line(line):
+    assert "virtual ESP32" in line.run("help()")
+    assert "umqtt/simple" in line.run("help('modules')")
+    assert "GC: total: " in line.run("import micropython; micropython.mem_info()")

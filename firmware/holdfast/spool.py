@@ -1,0 +1,429 @@
+# spool.py - the second tier of the message store: segments in flash, which outlive a power cut (R30, R31).
+# May import: ring and topics for reading, os; the outbox and the settings are handed in.
+# Time: stamps.   Blocks: spill() 50-250 ms (flash is erased), opening a segment 5-20 ms, removing one 2-50 ms.
+# Loaded when the ring first runs full without a connection, or when segments are found at start.
+#
+# A segment is a file that holds a stretch of the ring as it was, and is never changed: what a power cut may destroy is the one
+# being written, whose messages are in the ring until it is complete. Segments are sent oldest first, then removed.
+# The layout is docs/rtc-format.md.
+from binascii import crc32
+from micropython import const
+from struct import pack, unpack
+import os
+
+from .ring import Ring
+from .topics import Table
+
+_FORMAT = const(0xC1)
+# format, flags, bytes of topics, of records, messages that wait, epoch, number of the first, of the next, stamp before the first,
+# birth_s, running total of messages, CRC of the records
+_HEAD = ">BBHHHIIIIiII"
+_HEAD_SIZE = const(40)  # with the CRC over it and the topics behind it
+_SET = const(1)  # flags: the clock was set
+_NEVER = const(0xFFFFFFFF)  # in place of a stamp that is not known
+_BLOCK = const(4096)  # what the file system allots
+_TOPICS_MAX = const(2000)  # bytes of a segment besides its records
+_DAY = const(864000)  # stamps
+# Erases that a segment costs, from writing to removing, as tests measure it: littlefs; FAT, which has smaller blocks.
+_COST = const(3)
+_COST_FAT = const(12)
+_PIDS = const(40000)  # outbox.py
+_WINDOW = const(16)  # on their way at one time: what the note of progress covers
+_DOUBT = const(64)  # after a start so many may have been sent before (the largest window)
+# In the resume record: how far the oldest segment is done. Its number modulo 32 and how many numbers from its first one on are
+# settled (11 bits); bit map of what was released from there on (QoS 2).
+_PROGRESS = const(112)
+_PROGRESS_FORM = ">HH"
+_NOTHING = const(0xFFFF)  # no segment is under way
+
+
+# The log of a segment, with what Ring wants of a block.
+class Segment:
+    torn = False
+
+    # f: the file. Raises ValueError when head or topics are damaged; damaged records are found out by whoever reads them.
+    def __init__(self, f):
+        head = f.read(_HEAD_SIZE)
+        if len(head) < _HEAD_SIZE or head[0] != _FORMAT:
+            raise ValueError("no segment")
+        _, self.flags, n, size, self.count, self.epoch, self.first, self.next_seq, t, self.birth_s, self.total, check = unpack(_HEAD, head[:-4])
+        blob = f.read(n)
+        if crc32(blob, crc32(head[:-4])) != unpack(">I", head[-4:])[0]:
+            raise ValueError("damaged segment")
+        self.table = Table()
+        self.table.read(blob)
+        data = bytearray(size)
+        self.tail = f.readinto(data)
+        self.whole = self.tail == size and crc32(data) == check
+        self.area = memoryview(data)
+        self.head = 0
+        self.head_seq = self.first
+        self.head_t = -1 if t == _NEVER else t
+
+
+class Spool:
+    # box: the outbox, whose source this becomes. store: nvs.Store, which keeps the count of erases. room_kb: most flash to use.
+    # erases: most a day. Raises OSError when there is no folder and none can be made.
+    def __init__(self, box, store, room_kb, erases, folder="/spool"):
+        self._box = box
+        self._store = store
+        self._most = max(room_kb * 1024 // ((len(box.block.area) + _TOPICS_MAX) // _BLOCK + 1) // _BLOCK, 1)
+        self._daily = erases
+        self._folder = folder
+        self.fault = None  # why the flash refused the last segment
+        self._flight = {}  # packet id -> (number, end)
+        self._released = []  # numbers of QoS 2 messages for which PUBREC came, as long as progress does not cover them
+        self._seg = self._ring = None  # the oldest segment, while it is being sent
+        self._left = self.waiting = self._total = 0
+        self._first = self._next = 0  # segments on flash: from, to below
+        try:
+            os.mkdir(folder)
+        except OSError:
+            pass
+        self._cost = _COST if os.statvfs(folder)[0] >= _BLOCK else _COST_FAT
+        self.erases, self._budget, self._counted_at = self._wear()
+        self._look()
+        self._sent = (self._seg.first if self._seg else 0) + _DOUBT  # numbers below may have been sent on an earlier connection
+
+    # Finds what there is. What the newest segment holds may be in the ring as well: the last life ended before it was struck out
+    # there. How many messages wait follows from the running totals of the newest and the oldest.
+    def _look(self):
+        found = []
+        for entry in os.ilistdir(self._folder):
+            try:
+                found.append(int(entry[0], 16))
+            except ValueError:
+                self._remove(entry[0])  # a segment that was never finished
+        if not found:
+            return
+        self._first = min(found)
+        self._next = max(found) + 1
+        newest = self._load(self._next - 1)
+        if newest:
+            self._total = newest.total
+            if newest.epoch == self._box.block.epoch:
+                self._box.strike_out(newest.next_seq)
+        newest = None
+        self._turn()
+        if self._seg:
+            self.waiting = max(self._total - self._seg.total, 0) + self._left
+
+    def _path(self, number):
+        return "%s/%08x" % (self._folder, number)
+
+    def _remove(self, name):
+        try:
+            os.remove(self._folder + "/" + name)
+        except OSError:
+            pass
+
+    # A segment from flash; None, and removed, when it cannot be read.
+    def _load(self, number):
+        try:
+            with open(self._path(number), "rb") as f:
+                return Segment(f)
+        except OSError:
+            return None  # there is none of that number
+        except (ValueError, UnicodeError):
+            self._remove("%08x" % number)
+            self._box.lost(0, 1, "unreadable")
+            return None
+
+    # ---- writing
+
+    # Moves what is in the ring to flash. Returns how many messages that were. 0: nothing is there, some are on their way, there is no
+    # room, the day's erases are spent, or the flash refuses: then the overflow policy has its turn.
+    def spill(self):
+        box = self._box
+        block = box.block
+        stretch = box.ring.stretch()
+        if not stretch or not box.idle() or not self._afford() or not self._make_room():
+            return 0
+        n, wrap = stretch
+        if not self._write(n, wrap):
+            return 0
+        if self._first + 1 == self._next:
+            self._sent = box.sent_below()
+        box.strike_out(block.next_seq)
+        box.commit()
+        self.waiting += n
+        self._budget -= self._cost
+        self.erases += self._cost
+        self._store.save_wear(self.erases, self._budget, self._counted_at, block.epoch)
+        return n
+
+    # The log as the next segment, n messages of it waiting; wrap: where it goes on at the front of the area, 0: it does not.
+    def _write(self, n, wrap):
+        block = self._box.block
+        area = block.area
+        pieces = (area[block.head : wrap], area[: block.tail]) if wrap else (area[block.head : block.tail],)
+        blob = self._box.topics.blob
+        size = check = 0
+        for piece in pieces:
+            size += len(piece)
+            check = crc32(piece, check)
+        head = pack(_HEAD, _FORMAT, block.flags & _SET, len(blob), size, n, block.epoch, block.head_seq, block.next_seq, block.head_t & _NEVER,
+            block.birth_s, self._total + n & _NEVER, check)
+        try:
+            with open(self._folder + "/new", "wb") as f:
+                f.write(head)
+                f.write(pack(">I", crc32(blob, crc32(head))))
+                f.write(blob)
+                for piece in pieces:
+                    f.write(piece)
+            os.rename(self._folder + "/new", self._path(self._next))
+            if hasattr(os, "sync"):
+                os.sync()  # for FAT; littlefs is safe without
+        except OSError as e:
+            self.fault = e
+            self._remove("new")
+            return False
+        self._next += 1
+        self._total = self._total + n & _NEVER
+        return True
+
+    # Is there room for one more segment? If need be the oldest one is given up, when the policies of all its messages allow it.
+    def _make_room(self):
+        if self._next - self._first < self._most:
+            return True
+        self._turn()
+        box = self._box
+        seg = self._seg
+        ring = self._ring
+        lost = []
+        at, seq, last = seg.head, seg.head_seq, seg.head_t
+        while True:
+            seq = ring.seek(at, seq, last)
+            if not seq:
+                break
+            if not ring.done():
+                seg.table.look_up(ring.slot, ring.buf, ring.start)
+                if box.policies[min(seg.table.flags >> 4, len(box.policies) - 1)] != "drop_oldest":
+                    return False
+                if lost and lost[-1][0] + lost[-1][1] == seq:
+                    lost[-1][1] += 1
+                else:
+                    lost.append([seq, 1])
+            at = ring.end + 4
+            last = ring.t
+            seq += 1
+        for first, n in lost:
+            self.waiting -= n
+            box.lost(first, n, "overflow", seg.epoch)
+        self._drop_segment()
+        return True
+
+    # ---- wear: a bucket that gains `erases` a day and holds a day's worth
+
+    def _wear(self):
+        erases, budget, stamp, epoch = self._store.wear()
+        now = self._box.clock.stamp()
+        if not erases:
+            budget = self._daily
+        if epoch != self._box.block.epoch or stamp > now:
+            stamp = now  # nobody knows how long the power was off
+        return erases, min(budget, self._daily), stamp
+
+    def _afford(self):
+        now = self._box.clock.stamp()
+        gained = (now - self._counted_at) * self._daily // _DAY
+        if gained:
+            self._budget = min(self._budget + gained, self._daily)
+            self._counted_at = now
+        return self._budget >= self._cost
+
+    # ---- reading
+
+    # Turns to the oldest segment that has anything to send, unless one is open.
+    def _turn(self):
+        while not self._seg and self._first != self._next:
+            self._seg = seg = self._load(self._first)
+            if not seg:
+                self._first += 1
+                continue
+            self._ring = ring = Ring(seg, seg.table.sizes)
+            self._left = 0
+            self._pid_0 = self._box.pid_0(seg.epoch)
+            known, released = self._box.block.peek(_PROGRESS, _PROGRESS_FORM)
+            if known == _NOTHING or known >> 11 != self._first & 31:
+                known = released = 0
+            settled = known & 2047
+            self._released = [seg.first + settled + i for i in range(_WINDOW) if released >> i & 1]
+            self._settled = seg.first + settled
+            lost = ring.recover(self._seen)
+            if not seg.whole:
+                for first, n in lost:
+                    self._box.lost(first, n, "unreadable", seg.epoch)
+            self._pass_done()
+            if self._left:
+                self._spot = (seg.head, seg.head_seq, seg.head_t)
+            else:
+                self._drop_segment()
+
+    def _seen(self, seq):
+        ring = self._ring
+        if ring.done():
+            return
+        if seq < self._settled:
+            return ring.mark_done(ring.end)
+        self._left += 1
+        if ring.released():
+            if seq not in self._released:
+                self._released.append(seq)
+        elif seq in self._released:
+            ring.mark_released(ring.end)
+
+    # Moves the head of the open segment past what is done.
+    def _pass_done(self):
+        seg = self._seg
+        ring = self._ring
+        while True:
+            found = ring.seek(seg.head, seg.head_seq, seg.head_t)
+            if not found:
+                return
+            if not ring.done():
+                seg.head = ring.at
+                seg.head_seq = found
+                seg.head_t = ring.before
+                return
+            seg.head = ring.end + 4
+            seg.head_seq = found + 1
+            seg.head_t = ring.t
+
+    # Notes in the resume record how far the open segment is; the outbox commits.
+    def _note(self):
+        seg = self._seg
+        bits = 0
+        for seq in list(self._released):
+            if seq < seg.head_seq:
+                self._released.remove(seq)
+            elif seq < seg.head_seq + _WINDOW:
+                bits |= 1 << seq - seg.head_seq
+        self._box.block.poke(_PROGRESS, _PROGRESS_FORM, (self._first & 31) << 11 | seg.head_seq - seg.first, bits)
+
+    # The open segment is done with: its file goes.
+    def _drop_segment(self):
+        self._seg = self._ring = None
+        self._sent = 0
+        self._remove("%08x" % self._first)
+        self._first += 1
+        if self._first == self._next:
+            self.waiting = 0
+        self._box.block.poke(_PROGRESS, _PROGRESS_FORM, _NOTHING, 0)
+        self._box.dirty = True
+
+    # ---- a side of the outbox
+
+    # True when there is one to send, None when there will be, once some of those on their way are acknowledged.
+    def load(self, box):
+        while True:
+            self._turn()
+            seg = self._seg
+            if not seg:
+                return False
+            ring = self._ring
+            found = ring.seek(*self._spot)
+            if not found:
+                return None if self._first + 1 < self._next else False
+            self._after = (ring.end + 4, found + 1, ring.t)
+            if ring.done():
+                self._spot = self._after
+                continue
+            box.pid = (found + self._pid_0) % _PIDS + 1
+            if found - seg.head_seq >= _WINDOW or box.on_its_way(box.pid):
+                return None
+            box.seq = found
+            box.epoch = seg.epoch
+            self._t = ring.t
+            box.t = ring.t if seg.epoch == box.block.epoch else -1
+            box.released = ring.released()
+            if box.released and box.forgotten:
+                ring.mark_released(ring.end)
+                self._released.remove(found)
+                self._note()
+                box.released = 0
+                box.dirty = True
+            box.dup = found < self._sent
+            box.describe(ring, seg.table)
+            self._end = ring.end
+            if box.released or not seg.table.ttl_s or self._age_s(ring.t) <= seg.table.ttl_s:
+                return True
+            self.give_up(box.pid, "expired")
+
+    # How old a message of the open segment is, in s; -1: nobody knows.
+    def _age_s(self, t):
+        seg = self._seg
+        clock = self._box.clock
+        if t < 0:
+            return -1
+        if seg.epoch == self._box.block.epoch:
+            return (clock.stamp() - t) // 10
+        return clock.age_s(seg.birth_s + t // 10) if seg.flags & _SET else -1
+
+    def time(self):
+        box = self._box
+        seg = self._seg
+        if seg.epoch == box.block.epoch:
+            return box.clock.text(self._t)
+        return box.clock.text_at(seg.birth_s, self._t) if seg.flags & _SET else "null"
+
+    def take(self, pid):
+        self._flight[pid] = (self._box.seq, self._end)
+        self._spot = self._after
+
+    def ack(self, pid):
+        seq, end = self._flight.pop(pid)
+        self._box.acked += 1
+        self._settle(end)
+        return seq
+
+    def received(self, pid):
+        seq, end = self._flight[pid]
+        self._ring.mark_released(end)
+        self._released.append(seq)
+        self._note()
+
+    def give_up(self, pid, why):
+        self._box.lost(self._box.seq, 1, why, self._seg.epoch)
+        self._settle(self._end)
+
+    # The message whose record ends at `end` needs no more sending.
+    def _settle(self, end):
+        self._ring.mark_done(end)
+        self._left -= 1
+        self.waiting -= 1
+        if self._left:
+            self._pass_done()
+            self._note()
+        else:
+            self._drop_segment()
+
+    def rewind(self):
+        for seq, _ in self._flight.values():
+            self._sent = max(self._sent, seq + 1)
+        self._flight = {}
+        seg = self._seg
+        if seg:
+            self._spot = (seg.head, seg.head_seq, seg.head_t)
+
+    # Which of the numbers first to last of an epoch are not here: a list of (first, last). Blocks for 20 ms, or, when there is
+    # more than one epoch, as much for each segment.
+    def without(self, epoch, first, last):
+        self._turn()
+        oldest = self._seg
+        if not oldest:
+            return [(first, last)]
+        newest = self._load(self._next - 1)
+        if newest and newest.epoch == oldest.epoch:
+            runs = [(oldest.epoch, oldest.head_seq, newest.next_seq)]
+        else:
+            runs = [(oldest.epoch, oldest.head_seq, oldest.next_seq)]
+            for number in range(self._first + 1, self._next):
+                seg = self._load(number)
+                if seg:
+                    runs.append((seg.epoch, seg.first, seg.next_seq))
+        rest = [(first, last)]
+        for at, low, top in runs:
+            if at == epoch:
+                rest = [r for a, b in rest for r in ((a, min(b, low - 1)), (max(a, top), b)) if r[0] <= r[1]]
+        return rest

@@ -1,0 +1,79 @@
+"""Carries out several runs, some of them at once where the place allows it, and hands out results in the order wanted.
+
+Twins are processes that mostly sleep: several run side by side. Real boards take turns. What cannot run here is skipped with the
+reason, when it was not asked for by name.
+"""
+
+import os
+import threading
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+
+from ..checks.result import skipped
+from ..errors import Cannot
+from .options import Options
+from .run import run_plan
+
+TWINS_AT_ONCE_PER_CORE = 3
+LOOK_S = 0.2
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One run to be carried out."""
+
+    plan: dict
+    board: str
+    options: Options
+    by_name: bool = True  # asked for by name: that it cannot run is then an answer, not a skip
+    cannot: str = ""  # known beforehand: why it does not run here
+
+    @property
+    def label(self):
+        return "%s on %s" % (self.plan["scenario"], self.board)
+
+
+def jobs_for(wanted, jobs=None):
+    """How many of these run at once: `jobs`, or what the places allow."""
+    if any(w.board not in ("sim", "twin") for w in wanted):
+        return 1
+    cores = os.cpu_count() or 1
+    return min(len(wanted) or 1, jobs or (cores * TWINS_AT_ONCE_PER_CORE if any(w.board == "twin" for w in wanted) else cores))
+
+
+def run_several(wanted, jobs, begun=lambda w, history: None, done=lambda w, result: None):
+    """[(result, plan)] in the order of `wanted`, and whether it was interrupted. `begun` and `done` are called as runs begin and end,
+    in any thread. Ctrl-C ends what is under way and leaves out the rest."""
+    stop, results = threading.Event(), {}
+
+    def one(index, w):
+        if stop.is_set():
+            return
+        if w.cannot:
+            result = skipped(w.plan["scenario"], w.board, w.plan["seed"], w.cannot)
+        else:
+            try:
+                result, _ = run_plan(w.plan, w.board, replace(w.options, stop=stop, begun=lambda history: begun(w, history)))
+            except Cannot as e:
+                if w.by_name:
+                    raise
+                result = skipped(w.plan["scenario"], w.board, w.plan["seed"], str(e))
+        results[index] = result
+        done(w, result)
+
+    interrupted, error = False, None
+    with ThreadPoolExecutor(jobs) as pool:
+        running = {pool.submit(one, index, w) for index, w in enumerate(wanted)}
+        while running:
+            try:
+                finished, running = wait(running, LOOK_S, FIRST_COMPLETED)
+                for future in finished:
+                    if future.exception() is not None and error is None:
+                        error = future.exception()
+                        stop.set()
+            except KeyboardInterrupt:
+                interrupted = True
+                stop.set()
+    if error is not None:
+        raise error
+    return [(results[i], wanted[i].plan) for i in sorted(results)], interrupted

@@ -87,10 +87,10 @@ def _per_s(streams):
 
 
 def _kind(rng, i):
-    """One stream of messages."""
+    """One stream of messages; a ttl_s of -1 is its class's."""
     low = rng.choice((1, 20, 20, 60))
     return {"topic": "s%d/%s" % (i, rng.choice(("t", "sensor", "a/b/c"))), "qos": rng.choice((0, 1, 1, 1, 1, 2, 2)),
-            "cls": rng.choice(("normal", "normal", "keep")), "urgent": rng.random() < 0.15, "ttl_s": rng.choice((None, None, None, 20, 300)),
+            "cls": rng.choice(("normal", "normal", "keep")), "urgent": rng.random() < 0.15, "ttl_s": rng.choice((-1, -1, -1, 20, 300)),
             "period_ms": rng.choice((500, 1000, 1000, 1000, 5000, 30_000)), "burst": rng.choice((1, 1, 1, 1, 3, 10)),
             "low": low, "high": low + rng.choice((0, 0, 10, 100)), "binary": rng.random() < 0.15}
 

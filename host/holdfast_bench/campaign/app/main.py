@@ -27,7 +27,7 @@ def content(life, n, size, binary):
 
 async def stream(node, k, own, life):
     topic, period_ms, low, high, burst = own["topic"], own["period_ms"], own["low"], own["high"], own["burst"]
-    kind = {"qos": own["qos"], "cls": own["cls"], "ttl_s": own["ttl_s"], "urgent": own["urgent"]}
+    kind = {"qos": own["qos"], "cls": own["cls"], "ttl_s": own["ttl_s"] if own["ttl_s"] >= 0 else None, "urgent": own["urgent"]}
     beat = node.watch(topic, 3 * period_ms + 5000)
     n = 0
     due = ticks_ms()

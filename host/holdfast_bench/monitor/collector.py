@@ -6,6 +6,7 @@ A batch is what has come while the batch before was being written: short when th
 
 import hashlib
 import json
+import random
 import time
 from collections import Counter, deque
 
@@ -59,7 +60,7 @@ class Collector:
         self._events = deque(maxlen=10_000)
         self._jobs = deque()        # other threads' wishes: callables for this thread
         self._dirty = {}            # devices to write down, the longest waiting first
-        self._bare_us = 0
+        self._bare_us, self._bare_bits = 0, random.getrandbits(10)     # the bits tell monitors of one database apart
         self._scan_at = self._checkpoint_at = self._minute_at = 0.0
         self._failing = 0           # attempts in a row
         self._retry_at = 0.0
@@ -67,6 +68,7 @@ class Collector:
         self._ping_ms = {}          # device -> timestamp sent
         self._housekeeping = []     # [due, interval, fn], see every()
         self.every(EVENTS_S, self._write_events)
+        self.sharing = None         # sharing.Sharing, where several monitors share a database
         self.schemas = Schemas()
         self.schema_counts = Counter()
         self._schemas_known, self._schemas_new = set(), []
@@ -94,7 +96,9 @@ class Collector:
         for device, below, definition in store.query("select device, topic, definition from schema"):
             self._schema(device, below, definition.encode(), now_ms, True)
         self._schemas_new.clear()
-        replayed = keeping.restore_ledger(store, self.ledger)
+        replayed, last_id = keeping.restore_ledger(store, self.ledger)
+        if self.sharing:
+            self.sharing.last_id = last_id
         for gap in self.ledger.open_gaps():
             self.resend.opened(gap, now_ms)
         self._log.info("restored", devices=len(self.fleet.nodes), messages_since_checkpoint=replayed, missing=self.ledger.missing)
@@ -146,7 +150,8 @@ class Collector:
         self._checkpoint()
         try:
             self._write_events(self._store, 0)
-            keeping.write_devices(self._store, self.ledger, self.fleet, self.presence, self._dirty)
+            if self.acting():
+                keeping.write_devices(self._store, self.ledger, self.fleet, self.presence, self._dirty)
         except StoreError as e:
             self._log.warning("last words not written down", why=str(e))
         if self.topic:
@@ -239,6 +244,7 @@ class Collector:
                         store.execute_many("insert into refused (ms, topic, reason, size, head) values (?, ?, ?, ?, ?)", refused)
         except StoreError as e:
             return self._store_failed(e, now)
+        again = self._failing > 0   # perhaps it was committed, and only the answer was lost
         if self.trouble:
             self._log.info("database works again", waiting=len(self._rows))
             self.tell(wall_ms(), "", "database", "works again")
@@ -261,25 +267,32 @@ class Collector:
             self.counters.waiting_bytes = sum(len(r.payload) + 200 for r in self._rows)
         self._refused.clear()
         if rows:
-            self._stored(rows, new)
+            self._stored(rows, new, again)
 
-    def _stored(self, rows, new):
-        counters, ledger, fleet, dirty = self.counters, self.ledger, self.fleet, self._dirty
+    def _stored(self, rows, new, again):
+        counters, ledger = self.counters, self.ledger
+        following = self.sharing is not None    # then the table tells us of our own messages as well
         for row, fresh in zip(rows, new):
-            if fresh:
+            if fresh or again and not following and row.epoch >= 0 and ledger.unseen(row.device, row.epoch, row.seq):
                 counters.stored += 1
-                if row.epoch >= 0:
-                    gap = ledger.note(row.device, row.epoch, row.seq, row.received_ms)
-                    if gap:
-                        self.resend.opened(gap, row.received_ms)
+                if not following:
+                    self.note(row)
             elif row.retained:
                 counters.replayed += 1
-                continue
             else:
                 counters.duplicates += 1
                 ledger.duplicate(row.device, row.epoch)
-            fleet.stored(row, fresh)
-            dirty[row.device] = True
+                self.fleet.stored(row, False)
+                self._dirty[row.device] = True
+
+    def note(self, row):
+        """A new message is in the database: ledger and fleet learn of it."""
+        if row.epoch >= 0:
+            gap = self.ledger.note(row.device, row.epoch, row.seq, row.received_ms)
+            if gap:
+                self.resend.opened(gap, row.received_ms)
+        self.fleet.stored(row, True)
+        self._dirty[row.device] = True
 
     def _store_failed(self, e, now):
         self.counters.store_failures += 1
@@ -293,14 +306,18 @@ class Collector:
     def _checkpoint(self):
         """Writes the ledger down. What fails is written next time."""
         try:
-            keeping.checkpoint(self._store, self.ledger)
+            if self.acting():
+                keeping.checkpoint(self._store, self.ledger, self.sharing and self.sharing.last_id)
         except StoreError as e:
             self._log.warning("checkpoint put off", why=str(e))
 
     def _write_events(self, store, now_ms):
         keeping.write_events(store, self._events)
         keeping.write_schemas(store, self._schemas_new)
-        keeping.write_devices(store, self.ledger, self.fleet, self.presence, self._dirty, DEVICES_AT_ONCE)
+        if self.acting():
+            keeping.write_devices(store, self.ledger, self.fleet, self.presence, self._dirty, DEVICES_AT_ONCE)
+        else:
+            self._dirty.clear()
 
     def _housekeep(self, now):
         for job in self._housekeeping:
@@ -400,8 +417,16 @@ class Collector:
         self._events.append((now_ms, device, kind, detail))
         self._tell(now_ms, device, kind, detail)
 
+    def acting(self):
+        """Whether this monitor pings, asks and alarms; of several that share a database only one does."""
+        return self.sharing is None or self.sharing.leads
+
     def _scan(self, now_ms):
         settings = self._settings
+        if self.sharing:
+            self.sharing.turn(now_ms)
+            if not self.sharing.leads:
+                return
         for device in self.presence.scan(now_ms, settings.pings_per_s * SCAN_MS // 1000):
             self.counters.pings += 1
             self._ping_ms[device] = now_ms
@@ -444,7 +469,7 @@ class Collector:
             digest = hashlib.sha256(below.encode() + b"\0" + payload).digest()
             return KEPT_EPOCH, int.from_bytes(digest[:7], "big")
         self._bare_us = max(time.time_ns() // 1000, self._bare_us + 1)
-        return BARE_EPOCH, self._bare_us
+        return BARE_EPOCH, self._bare_us << 10 | self._bare_bits
 
     def _refuse(self, reason, topic, payload):
         self.counters.refused[reason] += 1

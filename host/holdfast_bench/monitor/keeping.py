@@ -16,8 +16,14 @@ _DEVICE = ("insert into device (device, first_ms, last_ms, since_epoch, presence
            "presence_ms = excluded.presence_ms, alarm = excluded.alarm, alarm_ms = excluded.alarm_ms, info = excluded.info")
 
 
-def checkpoint(store, ledger):
-    """The ledger's changes since the last one, in one transaction. Raises StoreError; then nothing is forgotten."""
+def forget_changes(ledger):
+    """Somebody else writes the ledger down."""
+    ledger.changed.clear()
+    ledger.gaps_changed.clear()
+
+
+def checkpoint(store, ledger, upto=None):
+    """The ledger's changes since the last one, in one transaction. upto: id of the last message noted, none: all there are. Raises StoreError; then nothing is forgotten."""
     streams, gaps = list(ledger.changed.values()), list(ledger.gaps_changed.values())
     if not (streams or gaps):
         return
@@ -25,9 +31,8 @@ def checkpoint(store, ledger):
         store.execute_many(_STREAM, [(s.device, s.epoch, s.base, s.top, s.received, s.purged) for s in streams])
         store.execute_many(_GAP, [(g.device, g.epoch, g.first, g.last, g.missing.text(), g.recovered, g.gone, g.asked, g.state, g.opened_ms, g.closed_ms)
                                   for g in gaps])
-        store.set_meta("ledger_id", store.one("select coalesce(max(id), 0) from message")[0])
-    ledger.changed.clear()
-    ledger.gaps_changed.clear()
+        store.set_meta("ledger_id", store.one("select coalesce(max(id), 0) from message")[0] if upto is None else upto)
+    forget_changes(ledger)
 
 
 def write_devices(store, ledger, fleet, presence, dirty, limit=None):
@@ -68,7 +73,7 @@ def _device(device, ledger, fleet, presence):
 
 
 def restore_ledger(store, ledger):
-    """The ledger as it was, and the messages stored since noted in it. Returns how many those were."""
+    """The ledger as it was, and the messages stored since noted in it. Returns how many those were, and the id of the last one."""
     streams, newborn = {}, []
     for device, epoch, base, top, received, duplicates, purged in store.query(
             "select device, epoch, base, top, received, duplicates, purged from stream order by device, epoch desc"):
@@ -86,16 +91,16 @@ def restore_ledger(store, ledger):
             gap.missing, gap.recovered, gap.gone, gap.asked, gap.state = Ranges.parse(missing), recovered, gone, asked, state
     for stream in streams.values():
         ledger.restore(stream)
-    n = follow(store, ledger, int(store.meta("ledger_id", 0)))
+    n, last_id = follow(store, ledger, int(store.meta("ledger_id", 0)))
     for stream in newborn:
         found = ledger.streams(stream.device).get(stream.epoch)
         if found:
             found.duplicates = stream.duplicates
-    return n
+    return n, last_id
 
 
 def follow(store, ledger, since_id):
-    """Notes all messages stored after that id. Returns how many."""
+    """Notes all messages stored after that id. Returns how many, and the id of the last one."""
     n = 0
     while True:
         rows = store.query("select id, device, epoch, seq, received_ms from message where id > ? order by id limit 5000", (since_id,))
@@ -104,4 +109,4 @@ def follow(store, ledger, since_id):
                 ledger.note(device, epoch, seq, received_ms)
         n += len(rows)
         if len(rows) < 5000:
-            return n
+            return n, since_id

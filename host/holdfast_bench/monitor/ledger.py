@@ -131,6 +131,11 @@ class Ledger:
         if stream:
             stream.duplicates += 1
 
+    def unseen(self, device, epoch, seq):
+        """Whether this number was never noted."""
+        stream = self._streams.get(device, {}).get(epoch)
+        return stream is None or seq > stream.top or seq < stream.base or stream.gap_of(seq) is not None
+
     def too_late(self, device, epoch, seq):
         """Whether retention has passed this number by."""
         stream = self._streams.get(device, {}).get(epoch)

@@ -123,11 +123,14 @@ class Presence:
             self.counts[watch.state] -= 1
             self.alarms -= 1 if watch.alarm else 0
 
-    def restore(self, device, state, since_ms, alarm, alarm_ms, heard_ms, now_ms):
-        """As it was when the monitor ended."""
+    def restore(self, device, state, since_ms, alarm, alarm_ms, heard_ms, now_ms, trusted=False):
+        """As it was when the monitor ended, or as another monitor has just found it (trusted)."""
         watch = self.watch(device, now_ms)
         self.counts[watch.state] -= 1
-        watch.state = UNKNOWN if state == ONLINE else state
+        watch.state = UNKNOWN if state == ONLINE and not trusted else state
+        watch.look_ms = 0
+        self.alarms -= 1 if watch.alarm else 0
+        watch.alarm = None
         self.counts[watch.state] += 1
         watch.since_ms = since_ms
         watch.heard_ms = heard_ms

@@ -8,6 +8,7 @@ from .collector import Collector, wall_ms
 from .hooks import TopicHook, make_hooks
 from .link import Link
 from .retention import Retention
+from .sharing import Sharing
 from .store import open_store
 
 RETENTION_S = 30
@@ -27,6 +28,11 @@ class Monitor:
         # Not below <base>/, where it would look like a node.
         self.topic = "%s-monitor/%s" % (settings.base, self.name)
         filters = ["%s/+/#" % settings.base]
+        if settings.shared:
+            # The messages are shared out; what a node says about itself outside of envelopes goes to every monitor.
+            filters = ["$share/%s/%s" % (settings.shared, filters[0])] + [
+                "%s/+/%s" % (settings.base, below) for below in ("status", "pong", "gone", "reply", "schema/#")]
+            self.collector.sharing = Sharing(self.collector, self.store, log)
         self.collector.topic = self.topic
         self.link = Link(self.collector, settings.broker_address, self.name, filters, settings.user, password, tls,
                          will=(self.topic + "/status", b"offline"), inflight=settings.inflight)
@@ -38,7 +44,8 @@ class Monitor:
         self.collector.scanned = self.alarms.flush
         self.collector.every(0.5, self.alarms.write)
         self.collector.every(3600, self.alarms.purge)
-        self.collector.every(RETENTION_S, Retention(settings, self.collector, log).run)
+        retention = Retention(settings, self.collector, log)
+        self.collector.every(RETENTION_S, lambda store, now_ms: self.collector.acting() and retention.run(store, now_ms))
         self.web = None
 
     def start(self):

@@ -1,7 +1,7 @@
 """What the monitor asks of a database, and the tables, written once in the SQL that SQLite and PostgreSQL share.
 
 A connection belongs to the thread that uses it. Placeholders are `?`; times are ms since 1970. Messages are named by device, epoch and number;
-a bare one has epoch -1 and the microsecond of its arrival as number, a bare one that the broker had kept has epoch -2 and a hash of its content,
+a bare one has epoch -1 and a number made of the microsecond of its arrival, a bare one that the broker had kept has epoch -2 and a hash of its content,
 so that it is not stored anew with every subscription.
 """
 

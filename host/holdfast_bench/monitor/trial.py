@@ -19,7 +19,7 @@ from ..errors import BenchError
 from .load import Load
 from .store import open_store
 
-START_LIMIT_S = 30
+START_LIMIT_S = 90
 DRAIN_LIMIT_S = 120
 CONF = ("max_queued_messages 0", "max_inflight_messages 0")     # docs/monitor.md says why
 

@@ -13,7 +13,7 @@ from holdfast_bench.monitor.settings import load
 from holdfast_bench.places.brokers import start_broker
 
 
-def until(what, limit_s=20, every_s=0.05):
+def until(what, limit_s=60, every_s=0.05):
     """Waits until what() is true and returns it; fails by saying what was last seen."""
     deadline = time.monotonic() + limit_s
     while True:

@@ -113,7 +113,7 @@ def test_a_peer_that_is_no_broker_is_left_and_tried_again(monitors, speech):
                 peer.close()
         threading.Thread(target=serve, daemon=True).start()
         monitor = monitors(broker="127.0.0.1:%d" % server.getsockname()[1])
-        until(lambda: len(dials) >= 2, 30)
+        until(lambda: len(dials) >= 2, 60)
         assert monitor.live() and not monitor.ready()[0] and monitor.link.why_down
         monitors.stop(monitor)
 
@@ -122,7 +122,7 @@ def test_a_peer_that_is_no_broker_is_left_and_tried_again(monitors, speech):
 def test_a_wrong_password_is_told_and_is_not_hammered(monitors):
     with Mosquitto(users={"monitor": "right"}) as broker:
         monitor = monitors(broker="%s:%d" % (broker.host, broker.port), user="monitor", password_file="/dev/null")
-        until(lambda: monitor.link.failures >= 2, 30)
+        until(lambda: monitor.link.failures >= 2, 60)
         assert "refuses the login" in monitor.link.why_down
         failures = monitor.link.failures
         time.sleep(2)
@@ -134,7 +134,7 @@ def test_two_monitors_of_one_name_are_told_so(monitors, broker, tmp_path):
     first = monitors()
     until(lambda: first.link.connected)
     second = monitors(database=str(tmp_path / "other.db"))
-    until(lambda: any("name" in line and "of its own" in line for m in (first, second) for line in m.lines()), 20)
+    until(lambda: any("name" in line and "of its own" in line for m in (first, second) for line in m.lines()), 60)
 
 
 @pytest.fixture

@@ -55,6 +55,11 @@ TABLE = (
     ("payload_max", 512, (1, 1024)),  # longest payload that publish() takes [bytes]
     ("out_bytes", 1536, (512, 4096)),  # output buffer: what is written to the network in one piece [bytes]
     ("in_bytes", 1024, (128, 8192)),  # longest message that is handed to a handler [bytes]
+    ("metrics_s", 300, (0, 86400)),  # how often the node's numbers go out on the topic `metrics`; 0: never [s]
+    ("log", "none", ["none", "INFO", "WARN", "ERROR", "FATAL"]),  # what of the log goes out on the topic `log`: this level and those above
+    ("app_ping_s", 0, (0, 3600)),  # how often the receiver behind the broker is asked for a sign of life; 0: never [s]
+    ("app_ping_limit_s", 60, (1, 86400)),  # without an answer for so long it counts as away (event `receiver`) [s]
+    ("remote", True, "switch"),  # answer cmd/ping and cmd/reset
     ("console", True, "switch"),  # protocol on the REPL UART for the bench and for people
     ("verbose", False, "switch"),  # print each message accepted, sent and acknowledged
     ("app", {}, "anything"),  # the application's own settings, not looked at

@@ -8,11 +8,13 @@
 #        closed    the peer ended the connection         memory    out of memory, buffers or sockets
 #        gone      the peer stopped answering            tls       the certificate is not accepted
 #        dns       the name cannot be resolved           app       an exception in the application
-#        busy      CONNACK: server unavailable
+#        busy      CONNACK: server unavailable           unusable  a message came that cannot be handed over
+#        starved   a watched task has ended or hangs     reset     the node resets itself
 # Imported by name: the compiler of the unix port folds "errno.X" into the numbers of its own machine.
 from errno import ECONNABORTED, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, ENOBUFS, ENOMEM, ETIMEDOUT
 
-# ERROR: wants a human. All others are WARN: healed by themselves. FATAL is a reset, which `boot` reports.
+# FATAL: a reset follows. ERROR: wants a human. All others are WARN: healed by themselves. docs/firmware.md has the handling of each.
+_FATAL = ("starved", "reset")
 _ERRORS = ("auth", "rejected", "protocol", "unacked", "memory", "tls", "app")
 
 
@@ -22,7 +24,7 @@ class Fault(Exception):
 
 
 def severity(kind):
-    return "ERROR" if kind in _ERRORS else "WARN"
+    return "ERROR" if kind in _ERRORS else "FATAL" if kind in _FATAL else "WARN"
 
 
 # The Fault for an exception of socket, ssl or network. opening: the connection was still being made, where a reset by the
@@ -33,8 +35,6 @@ def translate(e, opening):
     n = e.args[0] if e.args else 0
     if isinstance(e, MemoryError):
         kind = "memory"
-    elif opening and isinstance(e, ValueError):
-        kind = "tls"  # mbedTLS: certificate or host name not verified
     elif not isinstance(e, OSError):
         kind = "app"
     elif isinstance(n, str):
@@ -45,8 +45,6 @@ def translate(e, opening):
         kind = "link"
     elif n == ENOMEM or n == ENOBUFS or n == 23:  # ENFILE has no name on the ESP32
         kind = "memory"
-    elif n < -255:
-        kind = "tls"
     elif n < 0:
         kind = "dns"  # lwIP's EAI codes
     elif n == ETIMEDOUT or n == ECONNABORTED or opening:

@@ -55,7 +55,7 @@ class Node:
         self.verbose = cfg["verbose"]
         self._handlers = []
         self._schemas = []
-        self._console = self._router = None
+        self._console = self._router = self.receiver = None
         self._tasks = []
         self.path = self.watchdog = self.supervisor = None
         self.stopping = False
@@ -80,7 +80,7 @@ class Node:
                 self._load_spool()
         block.commit()
         # What is accepted can also be sent: the envelope adds a third, at most, and some.
-        self._longest = min(cfg["payload_max"], (cfg["out_bytes"] - 320) * 3 // 4, len(block.area) // 4)
+        self.longest = min(cfg["payload_max"], (cfg["out_bytes"] - 320) * 3 // 4, len(block.area) // 4)
 
     # Loads what the network needs: watchdog, path, supervisor.
     def _load_network(self):
@@ -115,8 +115,10 @@ class Node:
             raise ValueError("the node has been stopped")
         if isinstance(payload, str):
             payload = payload.encode()
-        if len(payload) > self._longest:
-            raise ValueError("payload of %d bytes: at most %d" % (len(payload), self._longest))
+        elif not isinstance(payload, (bytes, bytearray, memoryview)):
+            raise ValueError("payload %r: str or bytes" % payload)
+        if len(payload) > self.longest:
+            raise ValueError("payload of %d bytes: at most %d" % (len(payload), self.longest))
         if qos != 1 and qos != 0 and qos != 2:
             raise ValueError("qos %r: 0, 1 or 2" % qos)
         if cls not in self._classes:
@@ -124,9 +126,9 @@ class Node:
         cls = self._classes.index(cls)
         if ttl_s is None:
             ttl_s = self._ttls[cls]
-        elif not 0 <= ttl_s <= _TTL_MAX:
+        elif not isinstance(ttl_s, int) or not 0 <= ttl_s <= _TTL_MAX:
             raise ValueError("ttl_s %r: 0 to %d" % (ttl_s, _TTL_MAX))
-        if not topic or len(topic) > 150 or "+" in topic or "#" in topic or "\0" in topic:
+        if not isinstance(topic, str) or not 0 < len(topic) <= 150 or "+" in topic or "#" in topic or "\0" in topic:
             raise ValueError("topic %r: 1 to 150 characters, no + or #" % topic)
         seq = self.outbox.put(topic, payload, cls << 4 | (_URGENT if urgent else 0) | (_RETAIN if retain else 0) | qos, ttl_s, schema)
         supervisor = self.supervisor
@@ -203,16 +205,18 @@ class Node:
         box = self.outbox
         return box.waiting + (box.spool.waiting if box.spool else 0)
 
-    # Counters since start, as a dict of numbers.
+    # Counters since start and what is measured now, as a dict (R38); they are also reported on the topic `metrics`.
     def metrics(self):
-        box = self.outbox
-        found = {"accepted": box.accepted, "acked": box.acked, "dropped": box.dropped, "queued": self.queued, "boots": self.boots}
-        sup = self.supervisor
-        if sup:
-            found["connects"] = sup.connects
-            found["faults"] = sup.faults
-            found["rtt_ms"] = sup.rtt.mean_ms()
-        return found
+        from .metrics import collect
+
+        return collect(self)
+
+    # A line for the log (R37): an event `log`, and a message on the topic `log` where the configuration wants it.
+    # level: INFO, WARN, ERROR or FATAL. More fields as they please.
+    def log(self, level, text, **fields):
+        fields["sev"] = level
+        fields["msg"] = text
+        self.emit("log", fields)
 
     # ---- running
 
@@ -225,21 +229,37 @@ class Node:
         finally:
             asyncio.new_event_loop()
 
+    # An application that ends, however, leaves a node behind that goes on with everything else - unless it is watched: then
+    # the watchdog misses it.
     async def _main(self, coro):
         self.start()
         if coro:
-            await coro
+            await self._guard(coro)
         from asyncio import sleep
 
         while True:
             await sleep(3600)
 
+    async def _guard(self, coro):
+        try:
+            await coro
+        except Exception as e:
+            self._app_error(e)
+
     # Starts the node's tasks, for an application that runs asyncio itself.
     def start(self):
         from asyncio import create_task, get_event_loop
 
+        cfg = self.config
         self._load_network()
         self.on("cmd/resend")(self._asked)
+        if cfg["remote"]:
+            self.on("cmd/ping", 0)(self._remote)
+            self.on("cmd/reset")(self._remote)
+        if cfg["log"] != "none":
+            from .log import Log
+
+            create_task(Log(self, cfg["log"]).run())
         get_event_loop().set_exception_handler(self._task_died)
         self.emit("boot", {
             "id": self.id, "ver": VERSION, "cause": self.cause, "boots": self.boots, "epoch": self.outbox.block.epoch,
@@ -249,6 +269,15 @@ class Node:
         self.watchdog.find("link").task = self._tasks[0]
         self.watchdog.start()
         create_task(self.watchdog.run())
+        if cfg["metrics_s"]:
+            from .metrics import report
+
+            create_task(report(self, cfg["metrics_s"]))
+        if cfg["app_ping_s"]:
+            from .receiver import Receiver
+
+            self.receiver = Receiver(self)
+            create_task(self.receiver.run())
         if self._console:
             create_task(self._console.read())
             create_task(self._console.write())
@@ -269,13 +298,14 @@ class Node:
         if not self.stopping:
             self.stopping = supervisor.stopping = True
             supervisor.bell.ring()
+            self.watchdog.find("link").task = None
             await self._tasks[0]
             self.watchdog.forget("link")
             self.outbox.commit()
 
     # Resets the chip: "hard", "soft", or "deepsleep" for ms. Everything accepted is in RTC memory already.
     def reset(self, why, kind="hard", ms=0):
-        self.emit("log", {"msg": "reset: " + why})
+        self.error("reset", why)
         self.outbox.commit()
         if self._console:
             self._console.drain()
@@ -297,7 +327,11 @@ class Node:
     # Hands an event to the application's handlers and to the console. fields: a dict.
     def emit(self, name, fields):
         for handler in self._handlers:
-            handler(name, fields)
+            try:
+                handler(name, fields)
+            except Exception as e:
+                if name != "err":  # else that would go round in circles
+                    self._app_error(e)
         if self.config["console"]:
             if not self._console:
                 from .console import Console
@@ -310,11 +344,25 @@ class Node:
         self.emit("err", {"code": kind, "sev": severity(kind), "msg": str(cause)})
 
     def deliver(self, topic, payload):
-        topic = str(topic, "utf-8")
+        try:
+            topic = str(topic, "utf-8")
+        except UnicodeError:
+            return self.error("unusable", "topic %r" % topic)
         if payload is None:
-            return self.error("protocol", "message too long: " + topic)
+            return self.error("unusable", "message too long: " + topic)
         if topic.startswith(self._prefix):
-            self.router.route(topic[len(self._prefix) :], payload, self._app_error)
+            self.router.route(topic[len(self._prefix) :], payload, self._app_error, self._spawn)
+
+    # A handler may be a coroutine function: it then runs beside everything else.
+    def _spawn(self, coro):
+        from asyncio import create_task
+
+        create_task(self._guard(coro))
+
+    def _remote(self, topic, payload):
+        from .remote import handle
+
+        handle(self, topic, payload, self.supervisor.session.stale)
 
     # A receiver misses messages (R20).
     def _asked(self, topic, payload):
@@ -326,7 +374,11 @@ class Node:
         box.resend.request(payload)
 
     def _app_error(self, e):
-        self.error("app", repr(e))
+        from io import StringIO
+
+        text = StringIO()
+        sys.print_exception(e, text)
+        self.emit("err", {"code": "app", "sev": "ERROR", "msg": repr(e)[:100], "trace": text.getvalue()[-160:]})
 
     def _task_died(self, loop, context):
         self._app_error(context["exception"])
@@ -340,5 +392,7 @@ class Node:
             fields["b"] = epoch
         self.emit("drop", fields)
 
+    # late_ms None: the task has ended.
     def _starved(self, beat, late_ms):
         self.emit("starve", {"task": beat.name, "late_ms": late_ms})
+        self.error("starved", beat.name)

@@ -66,6 +66,10 @@ class Wifi:
     def address(self):
         return self.wlan.ifconfig()[0]
 
+    # Signal in dBm, None when not associated.
+    def rssi(self):
+        return _try(self.wlan.status, "rssi")
+
     # Starts an attempt. Returns how long, in ms, association may take: most attempts only look on the channel where the
     # access point was, and join; some give it more time, and some, the second for one, enough to look everywhere.
     def begin(self):
@@ -114,7 +118,7 @@ class Wifi:
     # May the attempt still succeed, gone_ms after begin() said `limit`? An access point that has let us in gets time for
     # its DHCP answer.
     def associating(self, gone_ms, limit):
-        if _try(self.wlan.status, "rssi") is not None:
+        if self.rssi() is not None:
             self._let_in_ms = self._let_in_ms or gone_ms
             return gone_ms < _DHCP_MS
         return gone_ms < limit and not (gone_ms > _SCAN_MS and self.wlan.status() == _NO_AP)

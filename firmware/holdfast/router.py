@@ -42,15 +42,17 @@ class Router:
         self.patterns.append((pattern, qos))
         return True
 
-    # Calls every handler whose pattern fits; on_error(exception) for one that raises: the others are still called.
-    # Returns how many there were.
-    def route(self, topic, payload, on_error):
+    # Calls every handler whose pattern fits; on_error(exception) for one that raises: the others are still called. on_coro(coroutine) for
+    # one that is a coroutine function. Returns how many there were.
+    def route(self, topic, payload, on_error, on_coro):
         n = 0
         for pattern, handler in self._routes:
             if fits(pattern, topic):
                 n += 1
                 try:
-                    handler(topic, payload)
+                    made = handler(topic, payload)
+                    if hasattr(made, "throw"):
+                        on_coro(made)
                 except Exception as e:
                     on_error(e)
         return n

@@ -67,6 +67,7 @@ class Session(MQTTClient):
         self._received = None
         self._good = self._bad = 0  # messages acknowledged, and those whose connection ended before that; the last 64
         self.resume_at = None  # ticks at which pump() goes on with the backlog
+        self.stale = False  # is the message that is handed over one that the broker has kept (retained)?
         self.up = self.late = False
 
     # A connection to the endpoint `end` is open: puts CONNECT into `out` and, unless the broker is a patient one (it hangs up when
@@ -110,9 +111,11 @@ class Session(MQTTClient):
     def _status(self, text):
         self._publish(self.lw_topic.encode(), text.encode(), _RETAIN | 1, _PID_STATUS, 0)
 
-    # Tells the receivers something that is no message: bare, without a number, once, and only while connected.
+    # Tells the receivers something that is no message: bare, without a number, once, and only while connected. payload: str or bytes.
     def note(self, topic, payload, flags=1):
         if self.up:
+            if isinstance(payload, str):
+                payload = payload.encode()
             self._notes.append((topic, payload, flags))
 
     def _count(self, good, bad):
@@ -273,6 +276,7 @@ class Session(MQTTClient):
             raise Fault("protocol", "malformed PUBLISH")
         pid = unpack_from(">H", body, at)[0] if qos else 0
         if qos < 2 or self._inbox().remember(pid):
+            self.stale = op & 1
             self._owner.message(bytes(body[2:at]), body[start:] if length == len(body) else None)
         if qos:
             if self.out.room() < _OVERHEAD:

@@ -10,7 +10,7 @@ class Beat:
         self.name = name
         self.limit_ms = limit_ms
         self.at = ticks_ms()
-        self.task = None  # filled in by whoever starts it; only the bench uses it
+        self.task = None  # filled in by whoever starts it: a task that has ended is missed at once
 
     def __call__(self):
         self.at = ticks_ms()
@@ -21,7 +21,7 @@ class Beat:
 
 
 class Watchdog:
-    # timeout_ms: 0 for none, as on a desk. on_starve(beat, late_ms): called once when a task is first found missing.
+    # timeout_ms: 0 for none, as on a desk. on_starve(beat, late_ms): called once when a task is first found missing; None: it has ended.
     def __init__(self, timeout_ms, on_starve):
         self._timeout_ms = timeout_ms
         self._on_starve = on_starve
@@ -44,10 +44,10 @@ class Watchdog:
     def forget(self, name):
         self._beats.remove(self.find(name))
 
-    # The first task that is late, None when all are well. Only a question.
+    # The first task that is late or has ended, None when all are well. Only a question.
     def late(self, now):
         for beat in self._beats:
-            if ticks_diff(now, beat.at) > beat.limit_ms:
+            if beat.task and beat.task.done() or ticks_diff(now, beat.at) > beat.limit_ms:
                 return beat
         return None
 
@@ -76,7 +76,8 @@ class Watchdog:
                 self._wdt.feed()
         elif beat is not self._starved:
             self._starved = beat
-            self._on_starve(beat, ticks_diff(now, beat.at) - beat.limit_ms)
+            late_ms = ticks_diff(now, beat.at) - beat.limit_ms
+            self._on_starve(beat, late_ms if late_ms > 0 else None)
 
     async def run(self):
         pause = max(self._timeout_ms // 4, 250) if self._timeout_ms else 10000

@@ -1,5 +1,9 @@
 """A short run of the stock firmware in the simulation: faults at given seconds after the first message; its events, and questions to them."""
 
+import json
+import tempfile
+from pathlib import Path
+
 from holdfast_bench.checks import judge
 from holdfast_bench.sim import stock_spec
 from holdfast_bench.sim.runner import run
@@ -22,17 +26,27 @@ def command(own_id, at_s, **fields):
              "boards": ["b1"]}]
 
 
-class Story:
-    """What happened. lost: messages the verdict counts as lost."""
+def publish(own_id, at_s, topic, payload="", qos=1, retain=False):
+    """The broker sends the node a message, on a topic below its prefix."""
+    return [{"id": own_id, "after": "ready", "delay_ms": round(at_s * 1000), "do": "publish", "topic": topic, "payload": payload, "qos": qos, "retain": retain,
+             "boards": ["b1"]}]
 
-    def __init__(self, *steps, run_s=60, seed=1, config=None, spec=lambda spec: None, drain_s=120, **world):
+
+class Story:
+    """What happened. app: source of another application than the stock one. lost: messages the verdict counts as lost."""
+
+    def __init__(self, *steps, run_s=60, seed=1, config=None, app=None, spec=lambda spec: None, drain_s=120, **world):
         actions = [READY] + [action for step in steps for action in step]
         config = {"app": {"period_ms": 1000}, **(config or {})}
         plan = {"scenario": "story", "seed": seed, "boards": ["b1"], "config": config, "run_ms": run_s * 1000, "deadline_ms": run_s * 1000 + 300_000,
                 "drain_ms": drain_s * 1000, "actions": actions, "bounds": {}, "sample_ms": config["app"].get("period_ms")}
         made = stock_spec(plan, **world)
         spec(made)
-        self.events = run(made, limit_s=60).events()
+        with tempfile.TemporaryDirectory() as folder:
+            if app:
+                made.main = Path(folder) / "app.py"
+                made.main.write_text(app)
+            self.events = run(made, limit_s=60).events()
         self.result = judge(self.events, plan, "sim")
         self.lost = self.result.numbers["lost"]
 
@@ -42,11 +56,22 @@ class Story:
 
     def at(self, step):
         """When a step of the bench took place, in ms."""
-        return next(e["t"] for e in self.events if e["src"] == "bench" and e.get("id") == step and e["ev"] in ("fault", "end", "command"))
+        return next(e["t"] for e in self.events if e["src"] == "bench" and e.get("id") == step and e["ev"] in ("fault", "end", "command", "publish"))
 
     def after(self, step, ev, **fields):
         """The first such event after a step, None when there is none."""
         return next((e for e in self.of(ev, **fields) if e["t"] >= self.at(step)), None)
+
+    def arrived(self, below):
+        """(ms, payload as the application gave it) of what came in on a topic that ends so; of an envelope the content."""
+        found = []
+        for e in self.of("recv"):
+            if e["topic"].endswith("/" + below):
+                try:
+                    found.append((e["t"], json.loads(e["payload"]).get("p", e["payload"])))
+                except ValueError:
+                    found.append((e["t"], e["payload"]))
+        return found
 
     def states(self, since=0, until=1 << 40):
         return [e["new"] for e in self.of("state") if since <= e["t"] < until]

@@ -1,0 +1,45 @@
+# metrics.py - the numbers of a node, and their regular report on the topic `metrics` (R38).
+# May import: asyncio, gc, json; the node is handed in.   Time: ticks, through asyncio.   Blocks: never.
+from asyncio import sleep_ms
+import gc
+from json import dumps
+from micropython import const
+
+_PIECE_MS = const(60000)
+_LATER_MS = const(5000)  # while not online: metrics are about now, they are not kept for later
+
+
+# Counters since start and what is measured now, as a dict; docs/firmware.md has their meaning and units.
+def collect(node):
+    box = node.outbox
+    found = {"accepted": box.accepted, "acked": box.acked, "dropped": box.dropped, "queued": node.queued, "boots": node.boots, "cause": node.cause,
+             "free": gc.mem_free()}
+    sup = node.supervisor
+    if sup:
+        found["tries"] = sup.tries
+        found["connects"] = sup.connects
+        found["faults"] = sup.faults
+        found["rtt_ms"] = sup.rtt.mean_ms()
+        found["outages"] = sup.recoveries
+        found["outage_ms"] = sup.offline * 100 // sup.recoveries if sup.recoveries else None
+        found["broker"] = sup.at
+        found["rssi"] = node.path.rssi()
+    if node.receiver:
+        found["app_rtt_ms"] = node.receiver.rtt_ms
+    return found
+
+
+async def report(node, every_s):
+    ms = _LATER_MS
+    while True:
+        while ms > 0:
+            await sleep_ms(min(ms, _PIECE_MS))
+            ms -= _PIECE_MS
+        if node.state == "online" and not node.stopping:
+            found = collect(node)
+            for key in [key for key in found if found[key] is None]:
+                del found[key]
+            node.publish("metrics", dumps(found))
+            ms = every_s * 1000
+        else:
+            ms = _LATER_MS

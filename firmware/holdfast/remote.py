@@ -1,0 +1,39 @@
+# remote.py - what receivers may ask of any node over the broker (docs/protocol.md): a sign of life, a reset. Loaded when the first request comes.
+# May import: json, asyncio; the node is handed in.   Time: none.   Blocks: never.
+from asyncio import create_task, sleep_ms
+from json import dumps, loads
+
+_GRACE_MS = 500  # until answer and acknowledgement are out: else the broker sends the request again after the reset
+
+
+# topic: "cmd/<name>". retained: the request is an old one that the broker has kept, and is not meant for now.
+def handle(node, topic, payload, retained):
+    name = topic[4:]
+    if name == "ping":
+        node.supervisor.tell("pong", payload.replace(b"ping", b"pong"), flags=0)
+    elif not retained:
+        request = loads(payload)
+        answer = {"id": request.get("id"), "ok": True}
+        try:
+            if name == "reset":
+                _reset(node, request.get("kind", "hard"))
+            else:
+                raise ValueError("no command " + name)
+        except ValueError as e:
+            answer["ok"] = False
+            answer["why"] = str(e)
+        node.supervisor.tell("reply", dumps(answer))
+
+
+def _reset(node, kind):
+    if kind != "hard" and kind != "soft":
+        raise ValueError("kind %r: hard or soft" % kind)
+    create_task(_later(node, kind))
+
+
+# Not where the connection has broken meanwhile: the broker, which may not have heard the acknowledgement, will ask again.
+async def _later(node, kind):
+    connects = node.supervisor.connects
+    await sleep_ms(_GRACE_MS)
+    if node.supervisor.session.up and node.supervisor.connects == connects:
+        node.reset("asked for over the broker", kind)

@@ -6,6 +6,7 @@ from json import dumps
 from micropython import const
 
 _PIECE_MS = const(60000)
+_FIRST_MS = const(60000)
 _LATER_MS = const(5000)  # while not online: metrics are about now, they are not kept for later
 
 
@@ -30,7 +31,7 @@ def collect(node):
 
 
 async def report(node, every_s):
-    ms = _LATER_MS
+    ms = _FIRST_MS
     while True:
         while ms > 0:
             await sleep_ms(min(ms, _PIECE_MS))

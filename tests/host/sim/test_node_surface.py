@@ -23,14 +23,14 @@ node.run(main())
 
 
 def test_metrics_are_reported_every_five_minutes_and_never_kept_for_later():  # R38
-    s = Story(fault("ap_gone", 290, 60), run_s=1000)
+    s = Story(fault("ap_gone", 340, 60), run_s=1050)
     reports = [(t, json.loads(p)) for t, p in s.arrived("metrics")]
     assert len(reports) == 4
-    assert reports[0][0] < 20_000 and 340_000 < reports[1][0] < 365_000  # not while away, soon after
+    assert 60_000 < reports[0][0] < 65_000 and 400_000 < reports[1][0] < 420_000  # not while away, soon after
     first, later = reports[0][1], reports[-1][1]
     assert first["connects"] == 1 and first["tries"] == 1 and "outage_ms" not in first
     assert later["connects"] >= 2 and later["outages"] == 2 and 55_000 < later["outage_ms"] * 2 < 75_000
-    assert later["accepted"] > 900 and later["dropped"] == 0 and 0 <= later["rtt_ms"] < 200 and -90 < later["rssi"] < -20 and later["free"] > 10_000
+    assert later["accepted"] > 950 and later["dropped"] == 0 and 0 <= later["rtt_ms"] < 200 and -90 < later["rssi"] < -20 and later["free"] > 10_000
 
 
 def test_receivers_ping_is_answered_with_its_own_bytes():  # R14

@@ -7,6 +7,7 @@ from micropython import const
 
 _PIECE_MS = const(60000)
 _FIRST_MS = const(60000)
+_FIRST = ("boots", "cause", "queued", "dropped", "connects", "faults", "rtt_ms", "rssi")
 _LATER_MS = const(5000)  # while not online: metrics are about now, they are not kept for later
 
 
@@ -37,10 +38,19 @@ async def report(node, every_s):
             await sleep_ms(min(ms, _PIECE_MS))
             ms -= _PIECE_MS
         if node.state == "online" and not node.stopping:
-            found = collect(node)
-            for key in [key for key in found if found[key] is None]:
-                del found[key]
-            node.publish("metrics", dumps(found))
+            text = _text(collect(node), node.longest)
+            if len(text) <= node.longest:
+                node.publish("metrics", text)
             ms = every_s * 1000
         else:
             ms = _LATER_MS
+
+
+# As JSON; where messages are kept short, without what matters least.
+def _text(found, longest):
+    keys = [key for key in found if found[key] is not None and key not in _FIRST]
+    while True:
+        text = dumps({key: found[key] for key in list(_FIRST) + keys if found.get(key) is not None})
+        if len(text) <= longest or not keys:
+            return text
+        keys.pop()

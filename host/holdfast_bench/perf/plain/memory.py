@@ -37,7 +37,7 @@ def fill(n):
     block = Block(Rtc(), 2048, lambda: 1)
     topics = Topics(block, lambda: b"", lambda blob: None)
     clock = Clock()
-    outbox = Outbox(Ring(block, topics.sizes), topics, clock, ["drop_newest"], 16, lambda first, n, why: None)
+    outbox = Outbox(Ring(block, topics.sizes), topics, clock, ["drop_newest"], 16, lambda first, n, why, epoch: None)
     payload = bytes(n)
     count = 0
     took = []

@@ -10,7 +10,8 @@ STATES = ("unknown", "online", "offline", "sleeping")
 # What nodes tell in their metrics: name there -> (name here, help).
 TOLD = {"queued": ("backlog", "Messages waiting in the node"), "rtt_ms": ("broker_round_trip_ms", "Round trip between node and broker, as the node measures it"),
         "dropped": ("dropped", "Messages the node gave up since its start"), "faults": ("faults", "Connections lost or failed since its start"),
-        "connects": ("connects", "Sessions opened since its start"), "rssi": ("signal_dbm", "Signal strength"), "boots": ("boots", "Starts of the node"),
+        "connects": ("connects", "Sessions opened since its start"), "rssi": ("signal_dbm", "Signal strength"), "boots": ("boots", "Starts of the node"), "outages": ("outages", "Outages it has come through since its start"),
+        "outage_ms": ("outage_mean_ms", "Their mean length, as the node measures it"), "app_rtt_ms": ("receiver_round_trip_ms", "The node's own ping of its receiver"),
         "accepted": ("accepted", "Messages its application handed over since its start"), "free": ("heap_free_bytes", "Free heap")}
 
 
@@ -114,9 +115,10 @@ class _Families:
             for name in told:
                 if name in numbers:
                     told[name].add_metric(label, numbers[name])
-            tries = numbers.get("connects", 0) + numbers.get("faults", 0)
+            connects = numbers.get("connects", 0)
+            tries = numbers.get("tries", connects + numbers.get("faults", 0))
             if tries > 0:
-                rate.add_metric(label, numbers.get("connects", 0) / tries)
+                rate.add_metric(label, min(1, connects / tries))
             for cause, n in list(node.resets.items()):
                 resets.add_metric([device, cause], n)
         yield from (up, state, last, messages, again, missing, refused, ping, back, rate, resets, *told.values())

@@ -89,6 +89,16 @@ function plot(series, from, to) {
   return make("div", { class: "plot" }, make("h3", {}, make("span", {}, series.name), now), svg, make("span", { class: "dim" }, `${count(low)} … ${count(high)}`));
 }
 
+// A line of a node's log: its own fields where they are as usual, the text as it is otherwise.
+function line(text) {
+  let said;
+  try { said = JSON.parse(text); } catch { said = null; }
+  if (said === null || typeof said !== "object" || Array.isArray(said)) return [make("td", { colspan: 3, class: "mono" }, text)];
+  const { lvl, svc, ev, at, ...rest } = said;
+  return [make("td", { class: "level-" + lvl }, lvl || "–"), make("td", {}, [svc, ev].filter(Boolean).join(" / ")),
+    make("td", { class: "mono" }, Object.entries(rest).map(([name, value]) => name === "msg" ? String(value) : `${name}=${typeof value === "object" ? JSON.stringify(value) : value}`).join("  "))];
+}
+
 async function slow() {
   const span = `&minutes=${minutes()}`;
   try {
@@ -98,7 +108,7 @@ async function slow() {
     $("events").replaceChildren(...events.events.slice().reverse().map(e => make("tr", {}, make("td", { class: "dim" }, clock(e.ms)), make("td", {}, e.kind), make("td", {}, e.detail))));
     $("gaps").replaceChildren(...(gaps.rows.length ? gaps.rows.map(g => make("tr", {}, make("td", { class: "dim" }, clock(g.opened_ms)), make("td", {}, `${g.first}–${g.last}`), make("td", {}, chip(g.state), g.asked ? ` asked ×${g.asked}` : ""),
       make("td", { class: "right" }, g.recovered), make("td", { class: "right" }, g.gone), make("td", { class: "mono" }, g.missing.slice(0, 60)))) : [make("tr", {}, make("td", { class: "dim", colspan: 6 }, "Nothing is or was missing."))]));
-    $("log").replaceChildren(...(log.rows.length ? log.rows.map(m => make("tr", {}, make("td", { class: "dim" }, clock(m.sent_ms || m.received_ms)), make("td", { class: "mono" }, m.text))) : [make("tr", {}, make("td", { class: "dim" }, "It has sent none."))]));
+    $("log").replaceChildren(...(log.rows.length ? log.rows.map(m => make("tr", {}, make("td", { class: "dim" }, clock(m.sent_ms || m.received_ms)), ...line(m.text))) : [make("tr", {}, make("td", { class: "dim" }, "It has sent none."))]));
   } catch (error) { note(error.message); }
 }
 

@@ -84,10 +84,10 @@ class Clock:
             ds -= drift_s * 10 * min((last - stamp) // 10, minutes * 60) // (minutes * 60)
         return self.text_at(block.birth_s, ds)
 
-    # The same for a stamp of another epoch, when the clock showed birth_s at stamp 0.
+    # The same for a stamp of an epoch in which the clock showed birth_s at stamp 0.
     def text_at(self, birth_s, stamp):
-        return "%d%d00" % (self._offset_s + birth_s + stamp // 10, stamp % 10) if stamp >= 0 else "null"
+        return "%d%d00" % (self._offset_s + birth_s + stamp // 10, stamp % 10)
 
-    # How long ago it was that the clock showed s seconds; -1: nobody knows.
-    def age_s(self, s):
-        return int(time.time()) - s if self._block.flags & _SET else -1
+    # Has the clock ever been set?
+    def known(self):
+        return self._block.flags & _SET

@@ -5,7 +5,7 @@ from micropython import const
 import machine
 import os
 import sys
-from time import sleep_ms
+from time import sleep_ms, ticks_diff, ticks_ms
 
 from . import VERSION
 from .block import Block
@@ -48,6 +48,7 @@ class Node:
     def __init__(self, config="config.json"):
         from .config import load
 
+        self._born = ticks_ms()
         self.config = cfg = load(config)
         _unload("config")
         self.id = cfg["id"] = cfg["id"] or "hf-" + "".join(["%02x" % b for b in machine.unique_id()[-3:]])
@@ -58,7 +59,8 @@ class Node:
         self._console = self._router = self.receiver = None
         self._tasks = []
         self.path = self.watchdog = self.supervisor = None
-        self.stopping = False
+        self.stopping = self._announced = False
+        self.patient = False
         self._prefix = "%s/%s/" % (cfg["base"], self.id)
         self._store = store = Store()
         self._block = block = Block(machine.RTC(), cfg["rtc_bytes"], store.epoch)
@@ -79,6 +81,8 @@ class Node:
             if _spooled():
                 self._load_spool()
         block.commit()
+        _unload("layout")
+        _unload("recover")
         # What is accepted can also be sent: the envelope adds a third, at most, and some.
         self.longest = min(cfg["payload_max"], (cfg["out_bytes"] - 320) * 3 // 4, len(block.area) // 4)
 
@@ -134,7 +138,7 @@ class Node:
         supervisor = self.supervisor
         if supervisor and supervisor.session.up:
             supervisor.bell.ring()
-        elif self._spool_at and self.outbox.ring.used() >= self._spool_at:
+        elif self._spool_at and not self.patient and self.outbox.ring.used() >= self._spool_at:
             self.save()
         return seq
 
@@ -246,6 +250,16 @@ class Node:
         except Exception as e:
             self._app_error(e)
 
+    # Tells the console, and whoever listens, that this life has begun: once.
+    def announce(self):
+        if self._announced:
+            return
+        self._announced = True
+        self.emit("boot", {
+            "id": self.id, "ver": VERSION, "cause": self.cause, "boots": self.boots, "epoch": self.outbox.block.epoch,
+            "queued": self.queued, "life": self.life, "drops": self._block.peek(_DROPS, _DROPS_FORM)[0],
+        })
+
     # Starts the node's tasks, for an application that runs asyncio itself.
     def start(self):
         from asyncio import create_task, get_event_loop
@@ -261,10 +275,7 @@ class Node:
 
             create_task(Log(self, cfg["log"]).run())
         get_event_loop().set_exception_handler(self._task_died)
-        self.emit("boot", {
-            "id": self.id, "ver": VERSION, "cause": self.cause, "boots": self.boots, "epoch": self.outbox.block.epoch,
-            "queued": self.queued, "life": self.life, "drops": self._block.peek(_DROPS, _DROPS_FORM)[0],
-        })
+        self.announce()
         self._tasks = [create_task(self.supervisor.run())]
         self.watchdog.find("link").task = self._tasks[0]
         self.watchdog.start()
@@ -291,25 +302,45 @@ class Node:
         beat.task = current_task()
         return beat
 
-    # Stops in order (R11): takes no more messages, announces offline, waits for those on their way (stop_ms at most),
-    # closes. What is not acknowledged stays in RTC memory.
-    async def stop(self):
+    # Stops in order (R11): takes no more messages, announces `status`, waits for those on their way (stop_ms at most), closes. What is
+    # not acknowledged stays in RTC memory; with save it goes to flash, for the power is going to be off.
+    async def stop(self, status="offline", save=False):
         supervisor = self.supervisor
         if not self.stopping:
-            self.stopping = supervisor.stopping = True
-            supervisor.bell.ring()
-            self.watchdog.find("link").task = None
-            await self._tasks[0]
-            self.watchdog.forget("link")
+            self.stopping = True
+            if supervisor:
+                supervisor.last_word = status
+                supervisor.stopping = True
+                supervisor.bell.ring()
+                self.watchdog.find("link").task = None
+                await self._tasks[0]
+                self.watchdog.forget("link")
             self.outbox.commit()
+        if save:
+            self.save()
+
+    # Battery operation, instead of run(); never returns. Calls sample(), which publishes, every period_s; in between the chip is in
+    # deep sleep. The radio is used at every upload_every-th wake only, and when RTC memory is nearly full or an urgent message is
+    # there; for limit_s at most, and listen_ms after all is sent, for what comes in.
+    def duty(self, sample, period_s, upload_every=10, limit_s=30, listen_ms=500):
+        from .duty import run
+
+        run(self, sample, period_s, upload_every, limit_s, listen_ms)
+
+    # Deep sleep, ms long.
+    def sleep(self, ms):
+        if self.verbose:
+            self.emit("sleep", {"ms": ms, "awake_ms": ticks_diff(ticks_ms(), self._born), "radio": bool(self.supervisor)})
+        self.reset(None, "deepsleep", ms)
 
     # Resets the chip: "hard", "soft", or "deepsleep" for ms. Everything accepted is in RTC memory already.
     def reset(self, why, kind="hard", ms=0):
-        self.error("reset", why)
+        if why:
+            self.error("reset", why)
         self.outbox.commit()
         if self._console:
             self._console.drain()
-        sleep_ms(20)  # the UART's FIFO
+            sleep_ms(20)  # the UART's FIFO
         if kind == "deepsleep":
             machine.deepsleep(ms)
         elif kind == "soft":

@@ -43,16 +43,18 @@ class Outbox:
         self.dirty = False  # something was acknowledged that the block in RTC memory does not know of
         self._holes = 0  # records behind the head that are done
         self._crowded = 0  # the last urgent message that had to wait in line
-        self._urgent = []  # (offset, number, stamp before) of urgent messages not yet acknowledged
+        self.urgent = []  # (offset, number, stamp before) of urgent messages not yet acknowledged
         self.seqs = []  # numbers of the messages on their way, oldest first; minus the packet id for those of a side
         self._spots = []  # likewise: (end of the record, stamp), or the side
-        self._again = []  # sent before, on an earlier connection
-        for first, n in ring.recover(self._seen):
+        self.again = []  # sent before, on an earlier connection
+        from .recover import recover
+
+        for first, n in recover(ring, self._seen):
             self.lost(first, n, "unreadable")
         clock.floor(ring.last_t)
         self._pass_done()
         # These may have been on their way when the last life ended.
-        self._sent_top = min(block.head_seq + window, block.next_seq) - 1
+        self.sent_top = min(block.head_seq + window, block.next_seq) - 1
         self.rewind()
 
     def _seen(self, seq):
@@ -66,8 +68,8 @@ class Outbox:
             self._hurry(ring.at, seq, ring.before)
 
     def _hurry(self, at, seq, last):
-        if len(self._urgent) < _URGENT_MAX and self._crowded < self.block.head_seq:
-            self._urgent.append((at, seq, last))
+        if len(self.urgent) < _URGENT_MAX and self._crowded < self.block.head_seq:
+            self.urgent.append((at, seq, last))
         else:
             self._crowded = seq
 
@@ -125,7 +127,7 @@ class Outbox:
             self.topics.look_up(ring.slot, ring.buf, ring.start)
             if self.policies[self.topics.flags >> 4] != "drop_oldest":
                 return False
-            self._done(seq, ring.end, ring.t)
+            self.done(seq, ring.end, ring.t)
             self.lost(seq, 1, "overflow")
         block.commit()
         return True
@@ -133,8 +135,8 @@ class Outbox:
     # Begins again with the oldest message: the connection is new. What was on its way is not acknowledged.
     def rewind(self):
         for seq in self.seqs:
-            if seq > 0 and seq not in self._again:
-                self._again.append(seq)
+            if seq > 0 and seq not in self.again:
+                self.again.append(seq)
         self.seqs = []
         self._spots = []
         self._unwritten = []  # those with QoS 0
@@ -155,8 +157,8 @@ class Outbox:
         if self.clock.check():
             self.dirty = True
         self._ahead = self._side = None
-        while self._urgent:
-            for ahead in self._urgent:
+        while self.urgent:
+            for ahead in self.urgent:
                 if ahead[1] not in self.seqs:
                     break
             else:
@@ -164,7 +166,7 @@ class Outbox:
             self._ahead = ahead
             found = self.ring.seek(*ahead)
             if found != ahead[1]:
-                self._urgent.remove(ahead)
+                self.urgent.remove(ahead)
             elif self._fill(found):
                 return True
         self._ahead = None
@@ -206,7 +208,7 @@ class Outbox:
             return False
         self.epoch = self.block.epoch
         self.pid = self.pid_of(seq)
-        self.dup = seq in self._again or seq <= self._sent_top
+        self.dup = seq in self.again or seq <= self.sent_top
         return True
 
     # Sets topic, flags, schema and payload from the record that `ring` has found; `topics` tells what its slot means.
@@ -243,7 +245,7 @@ class Outbox:
     def give_up(self, why):
         if self._side:
             return self._side.give_up(self.pid, why)
-        self._done(self.seq, self._end, self.t)
+        self.done(self.seq, self._end, self.t)
         self.lost(self.seq, 1, why)
 
     # Everything taken so far has been written to the transport: QoS 0 is done with that.
@@ -259,7 +261,7 @@ class Outbox:
         return (seq + self._pid_0) % _PIDS + 1
 
     # The message on its way with this packet id, 0 when there is none: a stray acknowledgement.
-    def _by_pid(self, pid):
+    def by_pid(self, pid):
         for seq in self.seqs:
             if (self.pid_of(seq) if seq > 0 else -seq) == pid:
                 return seq
@@ -267,12 +269,12 @@ class Outbox:
 
     # The broker has acknowledged packet id `pid` (PUBACK, PUBCOMP). Returns the message's number, 0 for a stray one.
     def ack(self, pid):
-        seq = self._by_pid(pid)
+        seq = self.by_pid(pid)
         return self._finish(seq) if seq else 0
 
     # QoS 2: PUBREC came. Once this returns the message is never sent again, whatever happens: PUBREL may go.
     def received(self, pid):
-        seq = self._by_pid(pid)
+        seq = self.by_pid(pid)
         if seq and seq not in self._released:
             self._released.append(seq)
             spot = self._spots[self.seqs.index(seq)]
@@ -286,7 +288,7 @@ class Outbox:
         spot = self._spots[self.seqs.index(seq)]
         if seq > 0:
             self.acked += 1
-            self._done(seq, *spot)
+            self.done(seq, *spot)
             return seq
         self._forget(seq)
         self.dirty = True
@@ -295,17 +297,17 @@ class Outbox:
     def _forget(self, seq):
         if seq in self.seqs:
             self._spots.pop(self.seqs.index(seq))
-        for marks in (self.seqs, self._again, self._released, self._unwritten):
+        for marks in (self.seqs, self.again, self._released, self._unwritten):
             if seq in marks:
                 marks.remove(seq)
 
     # The record needs no more sending, for whatever reason; commit() makes that survive a reset.
-    def _done(self, seq, end, t):
+    def done(self, seq, end, t):
         block = self.block
         self._forget(seq)
-        for ahead in self._urgent:
+        for ahead in self.urgent:
             if ahead[1] == seq:
-                self._urgent.remove(ahead)
+                self.urgent.remove(ahead)
                 break
         self.waiting -= 1
         self.dirty = True
@@ -341,27 +343,6 @@ class Outbox:
                 block.head_seq = found
                 block.head_t = ring.before
                 return
-
-    # Is nothing on its way?
-    def idle(self):
-        return not self.seqs
-
-    def on_its_way(self, pid):
-        return self._by_pid(pid) != 0
-
-    # Messages in the ring below this number may have been sent on an earlier connection.
-    def sent_below(self):
-        return max(self._again + [self._sent_top]) + 1
-
-    # Everything in the ring below number `top` is safe elsewhere. The caller commits.
-    def strike_out(self, top):
-        block = self.block
-        ring = self.ring
-        while block.head_seq < min(top, block.next_seq):
-            found = ring.seek(block.head, block.head_seq, block.head_t)
-            if not found or found >= top:
-                return
-            self._done(found, ring.end, ring.t)
 
     # Makes acknowledgements survive a reset; without it the messages would be sent again after one, as QoS 1 allows.
     def commit(self):

@@ -106,7 +106,7 @@ class Ring:
 
     # Looks for record number `seq` at offset `at`, or, when the log is damaged there, for the next intact one.
     # last: stamp of the record before. Returns the number found, 0 when there is none up to the end of the log.
-    # (A number without a record is lawful too: recover() says when.)
+    # (A number without a record is lawful too: recover.py says when.)
     # at (of the record), start and end (of its payload), slot and t (-1: not known) then describe it, until the next seek;
     # `before` is the stamp that its own counts from.
     def seek(self, at, seq, last):
@@ -117,7 +117,7 @@ class Ring:
         # Where a record did not fit behind the one before, 0 stands and it is at the front.
         here = 0 if at + _SHORTEST > room or self.buf[at] == 0 else at
         if self.holds(here, seq):
-            self._stamp(here, last)
+            self.stamp(here, last)
             return seq
         if at == room:
             at = 0
@@ -128,7 +128,7 @@ class Ring:
             if self.numbered(at, seq, min(block.next_seq, seq + gone // _SHORTEST + 1)) and self.end + 4 - at <= left:
                 found = self.number
                 # Its stamp counts from that of the record before; without that one it says nothing.
-                self._stamp(at, last if found == seq else -1)
+                self.stamp(at, last if found == seq else -1)
                 return found
             at += 1
             gone += 1
@@ -187,7 +187,8 @@ class Ring:
         self.end = end
         return crc32(buf[at:end], self._salt)
 
-    def _stamp(self, at, last):
+    # Works out the stamp of the record at `at`; last: that of the one before.
+    def stamp(self, at, last):
         self.at = at
         self.before = last
         buf = self.buf
@@ -200,23 +201,6 @@ class Ring:
             self.t = last + (buf[at + 1] - last & 255)
         else:
             self.t = last + (unpack_from(">H", buf, at + 1)[0] - last & 65535)
-
-    # The log as it lies: (records that are not done, where it goes on at the front of the area - 0: it does not), None when all
-    # are done.
-    def stretch(self):
-        block = self.block
-        at, seq, last = block.head, block.head_seq, block.head_t
-        n = wrap = 0
-        while True:
-            seq = self.seek(at, seq, last)
-            if not seq:
-                return (n, wrap) if n else None
-            if self.at < at:
-                wrap = at
-            n += not self.done()
-            at = self.end + 4
-            last = self.t
-            seq += 1
 
     # Bytes of the area that the log takes.
     def used(self):
@@ -238,41 +222,3 @@ class Ring:
 
     def mark_released(self, end):
         self.buf[end] ^= _RELEASED
-
-    # Goes through the whole log once, at start, calling seen(number) for each intact record.
-    # Returns the numbers that the header claims and that cannot be read, as a list of (first, count).
-    def recover(self, seen):
-        block = self.block
-        lost = []
-        at = block.head
-        seq = block.head_seq
-        last = block.head_t
-        while True:
-            found = self.seek(at, seq, last)
-            if found == 0:
-                break
-            if found > seq:
-                lost.append((seq, found - seq))
-            seen(found)
-            at = self.end + 4
-            last = self.t
-            seq = found + 1
-        if seq < block.next_seq:
-            lost.append((seq, block.next_seq - seq))
-            at = block.tail
-            seq = block.next_seq
-        # Where the newest header is unreadable, the log may go on behind the end that the older one knows. If it does not,
-        # one number may have been given to a message that is gone; it is never given again.
-        torn = block.torn
-        while self.holds(at, seq) or self.holds(0, seq):
-            self._stamp(self.at, last)
-            seen(seq)
-            at = block.tail = self.end + 4
-            last = self.t
-            seq = block.next_seq = seq + 1
-            torn = False
-        if torn:
-            lost.append((seq, 1))
-            block.next_seq = seq + 1
-        self.last_t = last
-        return lost

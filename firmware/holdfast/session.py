@@ -68,7 +68,7 @@ class Session(MQTTClient):
         self._good = self._bad = 0  # messages acknowledged, and those whose connection ended before that; the last 64
         self.resume_at = None  # ticks at which pump() goes on with the backlog
         self.stale = False  # is the message that is handed over one that the broker has kept (retained)?
-        self.up = self.late = False
+        self.up = self.late = self._telling = False
 
     # A connection to the endpoint `end` is open: puts CONNECT into `out` and, unless the broker is a patient one (it hangs up when
     # anything comes before its CONNACK), the first messages behind it: MQTT 3.1.1 section 3.1.4 allows that.
@@ -78,6 +78,7 @@ class Session(MQTTClient):
         self._pings = self._probes = self._oldest = 0
         self._timed = 0  # packet id whose round trip is being measured
         self._listed = []  # the SUBSCRIBE on its way
+        self._telling = False  # is the last status on its way?
         self._held = end.patient
         self._patience = self._cfg["connack_ms"] + (_HANDSHAKE_MS if end.broker.get("tls") else 0)
         self.up = self.late = False
@@ -109,7 +110,7 @@ class Session(MQTTClient):
         self._status("online")
 
     def _status(self, text):
-        self._publish(self.lw_topic.encode(), text.encode(), _RETAIN | 1, _PID_STATUS, 0)
+        return self._publish(self.lw_topic.encode(), text.encode(), _RETAIN | 1, _PID_STATUS, 0)
 
     # Tells the receivers something that is no message: bare, without a number, once, and only while connected. payload: str or bytes.
     def note(self, topic, payload, flags=1):
@@ -208,7 +209,7 @@ class Session(MQTTClient):
 
     # Is anything still to be answered? Only a question.
     def owed(self):
-        return bool(self._outbox.seqs or self._pings or self._listed or not self.up)
+        return bool(self._outbox.seqs or self._pings or self._listed or self._telling or not self.up)
 
     # n bytes have come. Raises Fault: protocol, auth, rejected, busy.
     def receive(self, data, n, now):
@@ -229,6 +230,7 @@ class Session(MQTTClient):
             self._owner.acked(seq)
         elif pid == _PID_STATUS:
             self.proven = True
+            self._telling = False
 
     # One packet other than a PUBACK in one piece. length: of the whole body, of which a long one is only kept in part.
     def _packet(self, op, body, length):
@@ -319,7 +321,7 @@ class Session(MQTTClient):
     def hold(self, status):
         self._held = True
         if status:
-            self._status(status)
+            self._telling = self._status(status)
 
     # This broker knows nothing of what was on its way, either way: QoS 2 begins anew. both: messages come in with QoS 2, too.
     def forget(self, both):

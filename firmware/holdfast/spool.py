@@ -10,7 +10,9 @@ from binascii import crc32
 from micropython import const
 from struct import pack, unpack
 import os
+from time import time
 
+from .recover import recover
 from .ring import Ring
 from .topics import Table
 
@@ -61,6 +63,24 @@ class Segment:
         self.head_t = -1 if t == _NEVER else t
 
 
+# The log as it lies: (records that are not done, where it goes on at the front of the area - 0: it does not), None when all are
+# done.
+def _stretch(ring):
+    block = ring.block
+    at, seq, last = block.head, block.head_seq, block.head_t
+    n = wrap = 0
+    while True:
+        seq = ring.seek(at, seq, last)
+        if not seq:
+            return (n, wrap) if n else None
+        if ring.at < at:
+            wrap = at
+        n += not ring.done()
+        at = ring.end + 4
+        last = ring.t
+        seq += 1
+
+
 class Spool:
     # box: the outbox, whose source this becomes. store: nvs.Store, which keeps the count of erases. room_kb: most flash to use.
     # erases: most a day. Raises OSError when there is no folder and none can be made.
@@ -102,7 +122,7 @@ class Spool:
         if newest:
             self._total = newest.total
             if newest.epoch == self._box.block.epoch:
-                self._box.strike_out(newest.next_seq)
+                self._strike_out(newest.next_seq)
         newest = None
         self._turn()
         if self._seg:
@@ -136,21 +156,32 @@ class Spool:
     def spill(self):
         box = self._box
         block = box.block
-        stretch = box.ring.stretch()
-        if not stretch or not box.idle() or not self._afford() or not self._make_room():
+        stretch = _stretch(box.ring)
+        if not stretch or box.seqs or not self._afford() or not self._make_room():
             return 0
         n, wrap = stretch
         if not self._write(n, wrap):
             return 0
         if self._first + 1 == self._next:
-            self._sent = box.sent_below()
-        box.strike_out(block.next_seq)
+            self._sent = max(box.again + [box.sent_top]) + 1
+        self._strike_out(block.next_seq)
         box.commit()
         self.waiting += n
         self._budget -= self._cost
         self.erases += self._cost
         self._store.save_wear(self.erases, self._budget, self._counted_at, block.epoch)
         return n
+
+    # Everything in the ring below number `top` is safe in flash. The caller commits.
+    def _strike_out(self, top):
+        box = self._box
+        block = box.block
+        ring = box.ring
+        while block.head_seq < min(top, block.next_seq):
+            found = ring.seek(block.head, block.head_seq, block.head_t)
+            if not found or found >= top:
+                return
+            box.done(found, ring.end, ring.t)
 
     # The log as the next segment, n messages of it waiting; wrap: where it goes on at the front of the area, 0: it does not.
     def _write(self, n, wrap):
@@ -250,7 +281,7 @@ class Spool:
             settled = known & 2047
             self._released = [seg.first + settled + i for i in range(_WINDOW) if released >> i & 1]
             self._settled = seg.first + settled
-            lost = ring.recover(self._seen)
+            lost = recover(ring, self._seen)
             if not seg.whole:
                 for first, n in lost:
                     self._box.lost(first, n, "unreadable", seg.epoch)
@@ -330,7 +361,7 @@ class Spool:
                 self._spot = self._after
                 continue
             box.pid = (found + self._pid_0) % _PIDS + 1
-            if found - seg.head_seq >= _WINDOW or box.on_its_way(box.pid):
+            if found - seg.head_seq >= _WINDOW or box.by_pid(box.pid):
                 return None
             box.seq = found
             box.epoch = seg.epoch
@@ -358,14 +389,14 @@ class Spool:
             return -1
         if seg.epoch == self._box.block.epoch:
             return (clock.stamp() - t) // 10
-        return clock.age_s(seg.birth_s + t // 10) if seg.flags & _SET else -1
+        return int(time()) - seg.birth_s - t // 10 if seg.flags & _SET and clock.known() else -1
 
     def time(self):
         box = self._box
         seg = self._seg
         if seg.epoch == box.block.epoch:
             return box.clock.text(self._t)
-        return box.clock.text_at(seg.birth_s, self._t) if seg.flags & _SET else "null"
+        return box.clock.text_at(seg.birth_s, self._t) if seg.flags & _SET and self._t >= 0 else "null"
 
     def take(self, pid):
         self._flight[pid] = (self._box.seq, self._end)

@@ -2,7 +2,7 @@
 # May import: asyncio, and everything of the connection (errors, states, ladder, retry, rtt, session, wire, endpoint, failover).
 # Time: ticks. One task sleeps until its next deadline or until the bell.
 # Blocks: for DNS, asked only when remembered addresses fail; path.py says what the radio costs.
-from asyncio import create_task
+from asyncio import create_task, sleep_ms
 import gc
 from micropython import const
 from random import getrandbits
@@ -19,6 +19,7 @@ from .wire import Wire
 
 _DNS_MS = const(22000)  # getaddrinfo at its worst: three servers that do not answer
 _POLL_MS = const(30)  # the port has no event for joining; looked at while associating only
+_LINGER_MS = const(50)  # what was written last leaves the chip before the radio goes off
 _TURN_MS = const(20000)  # longest sleep: the watchdog wants to see the task alive
 _DOUBT_MS = const(13000)  # a Wi-Fi that is gone has been noticed by then: asking DNS over it would block for seconds
 _SWITCH_MS = const(2000)  # for acknowledgements still to come, before another broker is turned to
@@ -52,6 +53,7 @@ class Supervisor:
         self._wire = Wire(outbox, self.bell, self._heard)
         self.state = "down"
         self.stopping = False
+        self.last_word = "offline"  # what the status topic says when the node has stopped
         self._wifi = Target(cfg)
         self._wifi.unpack(*block.peek(_WIFI, _WIFI_FORM), ticks_ms(), stamp())
         brokers = cfg["brokers"]
@@ -91,6 +93,7 @@ class Supervisor:
                 except Exception as e:
                     await self._confused(e)
         self._hang_up()
+        await sleep_ms(_LINGER_MS)
         self._path.close()
         self._to("stopped")
 
@@ -239,7 +242,7 @@ class Supervisor:
             if self.stopping or self._offer:
                 if ending is None:
                     ending = now
-                    session.hold("offline" if self.stopping else None)
+                    session.hold(self.last_word if self.stopping else None)
                 left = min(left, (self._cfg["stop_ms"] if self.stopping else _SWITCH_MS) - ticks_diff(now, ending))
                 if left <= 0 or not session.owed():
                     session.disconnect()
@@ -256,6 +259,8 @@ class Supervisor:
     def _heard(self):
         if self.state == "suspect":
             self._to("answer")
+        if self.stopping:
+            self.bell.ring()
 
     # A preferred broker has been reached while we were with another one.
     def _offered(self, number, line):

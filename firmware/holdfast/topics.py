@@ -32,7 +32,7 @@ def _name(topic):
 
 # What slots stand for; as much as reading records needs.
 class Table:
-    # Reads a table as it is saved, whole entries only. Returns the bytes that these take.
+    # Reads a table as it is saved, whole entries only. Returns where each of them ends.
     def read(self, blob):
         self.sizes = bytearray(b"\xfe" * 64)  # shared with the ring
         self.sizes[_INLINE] = _VARIES
@@ -40,21 +40,21 @@ class Table:
         self._flags = [0]
         self._ttls = [0]
         self._schemas = [0]
-        self._ends = [0]  # where the entry ends
         at = 0
+        ends = [0]
         while at + _ENTRY_SIZE <= len(blob) and at + _ENTRY_SIZE + blob[at + 7] <= len(blob) and len(self._names) < _INLINE:
             flags, size, ttl_s, schema, n = unpack_from(_ENTRY, blob, at)
             at += _ENTRY_SIZE + n
-            self._enter(str(blob[at - n : at], "utf-8"), flags, size, ttl_s, schema, at)
-        return at
+            ends.append(at)
+            self._enter(str(blob[at - n : at], "utf-8"), flags, size, ttl_s, schema)
+        return ends
 
-    def _enter(self, topic, flags, size, ttl_s, schema, end):
+    def _enter(self, topic, flags, size, ttl_s, schema):
         self.sizes[len(self._names)] = size
         self._names.append(topic)
         self._flags.append(flags)
         self._ttls.append(ttl_s)
         self._schemas.append(schema)
-        self._ends.append(end)
 
     # Finds topic, flags, ttl_s and schema of the record in `slot` whose payload lies in buf from start on. Returns where what the
     # application gave begins.
@@ -81,8 +81,9 @@ class Topics(Table):
         entries, check = block.peek(_RESUME, _RESUME_FORM)
         self.blob = blob = load()
         try:
-            self.blob = blob[: self.read(blob)]
-            good = entries < len(self._names) and (not entries or crc32(blob[: self._ends[entries]]) & 255 == check)
+            ends = self.read(blob)
+            self.blob = blob[: ends[-1]]
+            good = entries < len(ends) and (not entries or crc32(blob[: ends[entries]]) & 255 == check)
         except UnicodeError:
             good = False
         if not good:
@@ -129,7 +130,7 @@ class Topics(Table):
             self._full = True  # not asked again in this life: that costs time and wear
             return _INLINE
         self.blob = blob
-        self._enter(topic, flags, size, ttl_s, schema, len(blob))
+        self._enter(topic, flags, size, ttl_s, schema)
         n = len(self._names) - 1
         self._block.poke(_RESUME, _RESUME_FORM, n, crc32(blob) & 255)
         return n

@@ -107,7 +107,7 @@ def test_records_of_another_topic_table_are_reported_and_never_misread():
 
 def test_append_allocates_nothing_that_grows_with_the_queue():
     device = Device()
-    device.block._rtc = Sink()  # the port copies into memory it has; the stand-in would allocate the block anew
+    device.block.rtc = Sink()  # the port copies into memory it has; the stand-in would allocate the block anew
     used = []
     payload = b"0123456789abcdefghij"
     for i in range(60):

@@ -23,18 +23,15 @@ def _forget(self):
 Outbox.rewind = _forget
 """),
     # The ring is not looked at after a reset: what it held is gone, and nobody is told.
-    "no_memory": ("ring.py", """
-_recover = Ring.recover
+    "no_memory": ("recover.py", """
+_recover = recover
 
 
-def _recover_nothing(self, seen):
-    list(_recover(self, lambda seq, last: None))
-    self.block.head = self.block.tail
-    self.block.head_seq = self.block.next_seq
+def recover(ring, seen):
+    _recover(ring, lambda seq: None)
+    ring.block.head = ring.block.tail
+    ring.block.head_seq = ring.block.next_seq
     return ()
-
-
-Ring.recover = _recover_nothing
 """),
     # The watchdog is fed as long as the loop turns, whatever the tasks do.
     "watchdog_always_fed": ("watchdog.py", """

@@ -42,7 +42,7 @@ PLACES = [
     ("supervisor", "_BROKER", None), ("path", "_NETWORK", None), ("supervisor", "_WIFI", "_WIFI_FORM"),
     ("endpoint", "_RETRY", "_RETRY_FORM"), ("path", "_RADIO", "_RADIO_FORM"), ("path", "_LEASE", "_LEASE_FORM"),
     ("endpoint", "_ADDRESS", "_ADDRESS_FORM"), ("received", "_RESUME", "_RESUME_FORM"), ("clock", "_LAST", "_LAST_FORM"), ("node", "_DROPS", "_DROPS_FORM"),
-    ("spool", "_PROGRESS", "_PROGRESS_FORM"),
+    ("spool", "_PROGRESS", "_PROGRESS_FORM"), ("duty", "_DUTY", "_DUTY_FORM"),
 ]
 REPEATED = {"_RETRY": 3, "_ADDRESS": 3}  # brokers
 
@@ -89,3 +89,8 @@ def test_head_of_a_segment_is_as_the_page_says():
     fields = table("Segments in flash")
     assert ">" + "".join(row[1] for row in fields[:12]) == format_of("spool", "_HEAD")
     assert number("spool", "_HEAD_SIZE") == struct.calcsize(format_of("spool", "_HEAD")) + 4 == int(fields[13][0])
+
+
+def test_both_halves_of_the_block_agree():
+    for name in ("_FORMAT", "_HEADER", "_BODY", "_NEVER", "_HOT"):
+        assert constant("block", name) == constant("layout", name)

@@ -7,6 +7,8 @@ GOOD, BAD, UNKNOWN = "good", "bad", "unknown"
 # Numbers of the result that a scenario may bound. None stands for "did not happen in this run".
 NUMBERS = ("accepted", "delivered", "lost", "beyond_promise", "duplicates", "reported_dropped", "recovery_ms", "detect_ms",
            "stall_ms_max", "watchdog_bites", "resets", "reconnects")
+# Those of battery nodes alone (energy.py); left out of other results.
+ENERGY = ("wakes", "uploads", "awake_ms_per_wake", "awake_ms_per_upload", "radio_ms_per_upload")
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Result:
         """The JSON of a run: names fixed by the design, `findings` and `title`-less; `events` is the whole history."""
         return {"scenario": self.scenario, "board": self.board, "seed": self.seed, "verdict": self.verdict,
                 **{k: self.numbers.get(k) for k in NUMBERS[:3]}, "lost_ids": self.lost_ids,
-                **{k: self.numbers.get(k) for k in NUMBERS[3:]},
+                **{k: self.numbers.get(k) for k in NUMBERS[3:]}, **{k: self.numbers[k] for k in ENERGY if k in self.numbers},
                 "findings": [{"law": f.law, "verdict": f.verdict, "text": f.text, "t": f.t, "ids": list(f.ids), "going_on": f.going_on} for f in self.findings],
                 **({"skipped": self.skipped} if self.skipped else {}),
                 "events": self.events}

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from . import always, content, duplicates, errors, exactly_once, lost, order, pace, recovery, resets, restless, stalls, states, steps, timing  # noqa: F401  (each registers its law)
+from . import always, content, duplicates, energy, errors, exactly_once, lost, order, pace, recovery, resets, restless, stalls, states, steps, timing  # noqa: F401  (each registers its law)
 from .bounds import bounds
 from .context import going_on
 from .laws import LAWS, Case

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from .. import checkout
-from ..checks.result import NUMBERS
+from ..checks.result import ENERGY, NUMBERS
 from ..errors import BenchError
 from ..faults import catalogue
 from .parameters import ParameterError, fill_in
@@ -64,8 +64,8 @@ def load(path, parameters=None):
         for index, step in enumerate(scenario.step):
             _check_faults(step, ("step", index))
         for name in scenario.verdict:
-            if name not in NUMBERS:
-                raise _Wrong(("verdict", name), "the result has no number %r%s" % (name, _did_you_mean(name, NUMBERS)))
+            if name not in NUMBERS + ENERGY:
+                raise _Wrong(("verdict", name), "the result has no number %r%s" % (name, _did_you_mean(name, NUMBERS + ENERGY)))
     except ValidationError as e:
         first = _most_telling(e.errors())
         raise BenchError(_sentence(path, text, first["loc"], _plain(first))) from None

@@ -4,7 +4,7 @@ VirtualKernel jumps from event to event. WallKernel follows the machine's clock 
 May use: heapq. Knows nothing of what the events are about.
 """
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 
 class WorldError(BaseException):
@@ -25,6 +25,9 @@ class ChipReset(BaseException):
         self.sleep_ms = sleep_ms
 
 
+# So many cancelled events may lie in the queue, waiting for their instant, before it is cleared of them.
+_DEAD_MAX = 64
+
 # Fields of an event: due instant, order of making (ties run in that order), function, argument.
 _AT, _SEQ, _FN, _ARG = 0, 1, 2, 3
 
@@ -38,6 +41,7 @@ class Kernel:
         self.us = 0           # microseconds beyond now_ms
         self.halted = None    # the ChipReset that ended this life, until revive()
         self._queue = []
+        self._dead = 0        # events of the queue that were cancelled
         self._made = 0
         self._in_event = False
 
@@ -52,14 +56,20 @@ class Kernel:
 
     def cancel(self, event):
         """Take an event back; None and events that have run are fine."""
-        if event is not None:
+        if event is not None and event[_FN] is not None:
             event[_FN] = event[_ARG] = None
+            self._dead += 1
+            if self._dead > _DEAD_MAX and self._dead * 2 > len(self._queue):
+                self._queue[:] = [e for e in self._queue if e[_FN] is not None]
+                heapify(self._queue)
+                self._dead = 0
 
     def next_at_ms(self):
         """The instant of the next event, or None."""
         queue = self._queue
         while queue and queue[0][_FN] is None:
             heappop(queue)
+            self._dead -= 1
         return queue[0][_AT] if queue else None
 
     def halt(self, reset):
@@ -82,6 +92,7 @@ class Kernel:
         event = heappop(self._queue)
         fn = event[_FN]
         if fn is None:
+            self._dead -= 1
             return False
         arg = event[_ARG]
         event[_FN] = event[_ARG] = None

@@ -38,6 +38,17 @@ def test_an_event_can_make_events_and_cancel_others():
     k.cancel(None)
 
 
+def test_events_that_are_cancelled_again_and_again_take_no_room():
+    k, seen = VirtualKernel(), []
+    for i in range(10_000):
+        k.cancel(k.after(50_000 + i, seen.append, "never"))
+        if i % 1000 == 0:
+            k.after(60_000 + i, seen.append, i)
+    assert len(k._queue) < 200
+    k.wait(100_000)
+    assert seen == list(range(0, 10_000, 1000))
+
+
 def test_costs_add_up_to_milliseconds_and_events_fall_due_in_them():
     k, seen = VirtualKernel(), []
     k.after(1, lambda _: seen.append(k.now_ms))

@@ -16,7 +16,7 @@ TABLE = (
     ("id", None, "name"),  # name of the node in its topics and as MQTT client id; null: "hf-" and the chip's own number
     ("base", "holdfast", "name"),  # first level of every topic
     ("wifi", None, "networks"),  # networks to join, tried in turn: ssid, key; optional bssid, static [address, mask, gateway, DNS]
-    ("brokers", None, "brokers"),  # brokers, the preferred one first: host; optional port (1883), user, password, protocol (mqtt, or frames for a gateway: port 7180), transport (tcp, udp)
+    ("brokers", None, "brokers"),  # brokers, the preferred one first: host; optional port (1883), user, password, tls (true, or an object: see TLS), protocol (mqtt, or frames for a gateway: port 7180), transport (tcp, udp)
     ("classes", [{"name": "normal"}, {"name": "keep", "overflow": "drop_newest"}], "classes"),  # classes of messages: name, overflow (drop_oldest, drop_newest, raise), ttl_s (0: never too old)
     ("envelope", "json", ["json", "frame", "none"]),  # how payloads travel: with sequence, boot and time as JSON or as a binary frame (docs/frames.md), or bare
     ("keepalive_s", 30, (5, 3600)),  # MQTT keep-alive: the broker publishes the last will 1.5 times this after the last packet [s]
@@ -55,6 +55,8 @@ TABLE = (
     ("payload_max", 512, (1, 1024)),  # longest payload that publish() takes [bytes]
     ("out_bytes", 1536, (512, 4096)),  # output buffer: what is written to the network in one piece [bytes]
     ("in_bytes", 1024, (128, 8192)),  # longest message that is handed to a handler [bytes]
+    ("ntp", None, "host"),  # time server, by address or name, which sets the clock by SNTP; null: somebody else does
+    ("ntp_s", 86400, (60, 604800)),  # how often [s]
     ("metrics_s", 300, (0, 86400)),  # how often the node's numbers go out on the topic `metrics`; 0: never [s]
     ("log", "none", ["none", "INFO", "WARN", "ERROR", "FATAL"]),  # what of the log goes out on the topic `log`: this level and those above
     ("app_ping_s", 0, (0, 3600)),  # how often the receiver behind the broker is asked for a sign of life; 0: never [s]
@@ -73,7 +75,24 @@ def load(source):
     for name in sorted(given):
         if name not in names:
             raise ConfigError("%s: there is no such setting" % name)
-    return {name: _check(name, given.get(name, default), allowed) for name, default, allowed in TABLE}
+    done = {name: _check(name, given.get(name, default), allowed) for name, default, allowed in TABLE}
+    _together(done)
+    return done
+
+
+# What no setting by itself can tell.
+def _together(cfg):
+    named = [b["host"] for b in cfg["brokers"] + [{"host": cfg["ntp"] or ""}] if b["host"].replace(".", "") and not b["host"].replace(".", "").isdigit()]
+    if named and 0 < cfg["watchdog_s"] < 25:
+        raise ConfigError("watchdog_s: %d is too short for %s, a name: asking for it may take 21 s; at least 25, 0 for none" % (cfg["watchdog_s"], named[0]))
+    if cfg["base_ms"] > cfg["cap_ms"]:
+        raise ConfigError("base_ms: %d is more than cap_ms, %d" % (cfg["base_ms"], cfg["cap_ms"]))
+    classes = [c["name"] for c in cfg["classes"]]
+    for c in classes:
+        if classes.count(c) > 1:
+            raise ConfigError("classes: two are called %r" % c)
+    if "normal" not in classes:
+        raise ConfigError("classes: one must be called 'normal'")
 
 
 def _read(path):
@@ -99,6 +118,9 @@ def _check(name, value, allowed):
     elif allowed == "switch":
         if not isinstance(value, bool):
             raise ConfigError("%s: %r is neither true nor false" % (name, value))
+    elif allowed == "host":
+        if value is not None:
+            _text(name, value, 1, 253)
     elif allowed == "name":
         if value is not None or name != "id":
             _text(name, value, 1, 32)

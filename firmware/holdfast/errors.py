@@ -9,6 +9,7 @@
 #        gone      the peer stopped answering            tls       the certificate is not accepted
 #        dns       the name cannot be resolved           app       an exception in the application
 #        busy      CONNACK: server unavailable           unusable  a message came that cannot be handed over
+#        clock     the clock is not set yet, TLS needs it
 #        starved   a watched task has ended or hangs     reset     the node resets itself
 # Imported by name: the compiler of the unix port folds "errno.X" into the numbers of its own machine.
 from errno import ECONNABORTED, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, ENOBUFS, ENOMEM, ETIMEDOUT

@@ -280,6 +280,10 @@ class Node:
         self.watchdog.find("link").task = self._tasks[0]
         self.watchdog.start()
         create_task(self.watchdog.run())
+        if cfg["ntp"]:
+            from .timesync import run
+
+            create_task(run(self, cfg["ntp"], cfg["ntp_s"]))
         if cfg["metrics_s"]:
             from .metrics import report
 

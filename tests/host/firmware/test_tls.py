@@ -1,0 +1,180 @@
+"""TLS to a real mosquitto, on MicroPython's own sockets (R21): verified by default, each way of failing named, the loop never held up."""
+
+import datetime
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from on_sockets import Program
+
+from holdfast_bench.choices import choices
+from holdfast_bench.drivers.broker_mosquitto import find_mosquitto, free_port
+
+WORK = """
+async def work():
+    n = 0
+    last = time.ticks_ms()
+    while True:
+        n += 1
+        node.publish("s", str(n))
+        await asyncio.sleep_ms(20)
+        now = time.ticks_ms()
+        if time.ticks_diff(now, last) > 300:
+            print("stall", time.ticks_diff(now, last))
+        last = now
+node.run(work())
+"""
+
+
+def _name(text):
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def certificate(subject, issuer, key, issuer_key, ca=False, days=(-1, 30)):
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = (x509.CertificateBuilder().subject_name(_name(subject)).issuer_name(_name(issuer)).public_key(key.public_key())
+            .serial_number(x509.random_serial_number()).not_valid_before(now + datetime.timedelta(days[0])).not_valid_after(now + datetime.timedelta(days[1]))
+            .add_extension(x509.BasicConstraints(ca, None), True))
+    if not ca:
+        made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(subject)]), False)
+    return made.sign(issuer_key, hashes.SHA256())
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory):
+    """A folder: an authority, another one, a broker's and a node's certificate, and one that is over."""
+    folder = tmp_path_factory.mktemp("keys")
+    keys = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("ca", "other", "broker.test", "node", "over.test")}
+    made = {name: certificate(name, name, keys[name], keys[name], ca=True) for name in ("ca", "other")}
+    made.update({name: certificate(name, "ca", keys[name], keys["ca"], days=(-9, -2) if name == "over.test" else (-1, 30))
+                 for name in ("broker.test", "node", "over.test")})
+    for name, cert in made.items():
+        (folder / (name + ".der")).write_bytes(cert.public_bytes(serialization.Encoding.DER))
+        (folder / (name + ".pem")).write_bytes(cert.public_bytes(serialization.Encoding.PEM))
+    for name, key in keys.items():
+        for end, encoding in ((".key.pem", serialization.Encoding.PEM), (".key.der", serialization.Encoding.DER)):
+            (folder / (name + end)).write_bytes(key.private_bytes(encoding, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()))
+    return folder
+
+
+def mosquitto(folder, keys, name, more=""):
+    port = free_port()
+    (folder / "conf").write_text("listener %d 127.0.0.1\nallow_anonymous true\ncertfile %s/%s.pem\nkeyfile %s/%s.key.pem\nuser root\n%s"
+                                 % (port, keys, name, keys, name, more))
+    process = subprocess.Popen([find_mosquitto(), "-c", str(folder / "conf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(100):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    return process, port
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory, keys):
+    process, port = mosquitto(tmp_path_factory.mktemp("broker"), keys, "broker.test")
+    yield port
+    process.kill()
+    process.wait()
+
+
+def node(tmp_path, port, interpreter="micropython", **tls):
+    config = {"brokers": [{"host": "127.0.0.1", "port": port, "tls": {"name": "broker.test", **tls}}]}
+    return Program(tmp_path, WORK, config, interpreter)
+
+
+@pytest.mark.parametrize("interpreter", ["micropython", "micropython32"])
+def test_verified_session_and_a_handshake_in_steps(tmp_path, broker, keys, interpreter):
+    if not getattr(choices(), interpreter):
+        pytest.skip("no such interpreter here")
+    with node(tmp_path, broker, interpreter, ca=str(keys / "ca.der")) as n:
+        for i in range(60):
+            n.wait("ack %d" % (i + 1))
+        assert not [line for line in n.seen if line.startswith(("err", "stall"))]
+
+
+@pytest.mark.parametrize("tls, words", [
+    ({"ca": "other.der"}, "not correctly signed by the trusted CA"),
+    ({"ca": "ca.der", "name": "somebody.else"}, "does not match with the expected CN"),
+    ({"ca": "none.der"}, "no file"),
+])
+def test_what_cannot_be_verified_is_refused_and_the_broker_barred(tmp_path, broker, keys, tls, words):
+    with node(tmp_path, broker, **{**tls, "ca": str(keys / tls["ca"])}) as n:
+        n.wait("state error")
+        said = " ".join(n.seen)
+        assert "err tls" in said and words in said
+        with pytest.raises(AssertionError, match="no line"):
+            n.wait("state dialing", limit_s=3)  # a human is wanted: no hammering
+
+
+def test_certificate_that_is_over_is_refused(tmp_path, keys):
+    process, port = mosquitto(tmp_path, keys, "over.test")
+    try:
+        with node(tmp_path, port, ca=str(keys / "ca.der"), name="over.test") as n:
+            n.wait("err tls")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_verification_can_be_switched_off_by_saying_so(tmp_path, broker):
+    with node(tmp_path, broker, verify=False) as n:
+        n.wait("ack 1")
+
+
+def test_node_shows_its_own_certificate_where_the_broker_wants_one(tmp_path, keys):
+    process, port = mosquitto(tmp_path, keys, "broker.test", "cafile %s/ca.pem\nrequire_certificate true\n" % keys)
+    try:
+        with node(tmp_path, port, ca=str(keys / "ca.der"), cert=str(keys / "node.der"), key=str(keys / "node.key.der")) as n:
+            n.wait("ack 1")
+        with node(tmp_path, port, ca=str(keys / "ca.der")) as n:
+            n.wait("err")
+            assert not [line for line in n.seen if line.startswith("ack")]
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_peer_that_is_silent_or_no_tls_holds_nothing_up(tmp_path, keys):
+    """A listener that accepts and says nothing, then one that talks plain MQTT."""
+    server = socket.create_server(("127.0.0.1", 0))
+    stop = threading.Event()
+    held = []
+
+    def serve():
+        server.settimeout(0.1)
+        while not stop.is_set():
+            try:
+                held.append(server.accept()[0])
+                if len(held) > 1:
+                    held[-1].sendall(b"\x20\x02\x00\x00" * 5)
+            except OSError:
+                continue
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        with Program(tmp_path, WORK, {"brokers": [{"host": "127.0.0.1", "port": server.getsockname()[1], "tls": {"ca": str(keys / "ca.der")}}],
+                                      "connack_ms": 500}) as n:
+            assert "no CONNACK" in n.wait("err timeout")
+            n.wait("err protocol", "err closed")
+            assert not [line for line in n.seen if line.startswith("stall")]
+    finally:
+        stop.set()
+        thread.join()
+        for s in [server, *held]:
+            s.close()
+
+
+def test_certificates_are_not_judged_before_the_clock_is_set(tmp_path, broker, keys):
+    early = "import holdfast.transport_tls as t\nt.time = lambda: 0\n"
+    config = {"brokers": [{"host": "127.0.0.1", "port": broker, "tls": {"ca": str(keys / "ca.der"), "name": "broker.test"}}]}
+    with Program(tmp_path, early + WORK, config) as n:
+        assert "before the clock is set" in n.wait("err clock")

@@ -65,6 +65,7 @@ def _config(rng, named):
         "reset_after_s": rng.choice((0, 120, 300, 1800, 1800)), "lease_s": rng.choice((0, 300, 3600, 3600)),
         "rtc_bytes": rng.choice((512, 1024, 2048, 2048, 2048)), "open_ms": rng.choice((5000, 30000)), "barred_ms": rng.choice((10_000, 60_000, 900_000)),
         "watchdog_s": rng.choice((25, 30, 60) if named else (10, 30, 30)), "wifi_pm": rng.choice((0, 0, 1)),
+        "spool_kb": rng.choice((0, 0, 16, 64, 256)),
         "app": {"streams": [_kind(rng, i) for i in range(rng.choice((1, 1, 2, 3)))]},
     }
     for kind in config["app"]["streams"][1:]:
@@ -106,6 +107,6 @@ def recovery_s(config, world, steps, run_s):
 
 
 def _backlog_s(config, world):
-    """How long a full memory takes to drain: some 150 messages, window by window."""
+    """How long full memories take to drain, window by window: some 150 messages in RTC memory, 20 in each KB of flash."""
     rtt_s = (2 * world["delay_ms"] + 20) / 1000
-    return round(150 * rtt_s * 2 / config["window"] * (4 if "loss" in world else 1)) + 75
+    return round((150 + 20 * config["spool_kb"]) * rtt_s * 2 / config["window"] * (4 if "loss" in world else 1)) + 75

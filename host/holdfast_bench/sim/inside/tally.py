@@ -72,6 +72,8 @@ class Tally:
         self._online = False        # as the board says
         self._moved_at_ms = 0       # when that came, or a message that counts
         self._lives = []            # the newest last
+        self._ghosts = []           # names of lives whose RTC memory is gone: what they have in flash may still come
+        self._spooled = False       # something was moved to flash
         self._dropped = 0           # messages the firmware gave up, as it says
         self._cut = False
 
@@ -92,6 +94,8 @@ class Tally:
             self._moved_at_ms = self._kernel.now_ms
         elif data.startswith(b'boot"', start):
             self._online = False
+        elif data.startswith(b'spool"', start):
+            self._spooled = True
         elif data.startswith(b'drop"', start):
             try:
                 self._dropped += loads(data[1:]).get("n", 1)
@@ -134,9 +138,15 @@ class Tally:
                 except ValueError:
                     pass            # nobody's number
                 return
+        for name in self._ghosts:
+            if payload.find(name) >= 0:
+                self._moved_at_ms = self._kernel.now_ms
+                return
 
     def memory_lost(self):
-        """Everything that lay in RTC memory is gone."""
+        """Everything that lay in RTC memory is gone; what lay in flash is not."""
+        if self._spooled:
+            self._ghosts = (self._ghosts + [life.name for life in self._lives if life.missing()])[-LIVES_KEPT:]
         self._lives.clear()
 
     def cut(self):
@@ -155,11 +165,11 @@ class Tally:
         given_up = sum([life.given_up for life in self._lives])
         if missing <= self._dropped - given_up and self._online and self._kernel.now_ms - self._moved_at_ms >= QUIET_MS:
             return 0
-        return missing
+        return missing or (1 if self._ghosts else 0)
 
     def first(self):
         """The name of one that is missing."""
         for life in self._lives:
             if life.missing():
                 return "%s:%d" % (str(life.name, "utf-8"), life.below)
-        return ""
+        return "one of %s" % str(self._ghosts[0], "utf-8") if self._ghosts else ""

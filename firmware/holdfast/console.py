@@ -58,7 +58,12 @@ class Console:
         first, n, why, epoch = event["i"], event["n"], event["why"], event.get("b")
         if drops:
             last = drops[-4]
-            if len(drops) == _DROPS_MAX or why == drops[-2] and epoch == drops[-1] and (first == last + drops[-3] or not first and not last):
+            if why == drops[-2] and epoch == drops[-1] and (first == last + drops[-3] or first == last == 0):
+                drops[-3] += n
+                return
+            if len(drops) >= _DROPS_MAX and first:
+                # Which ones they were is not told any more, only how many.
+                drops[-4] = -1
                 drops[-3] += n
                 return
         drops.extend((first, n, why, epoch))

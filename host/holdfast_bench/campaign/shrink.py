@@ -17,10 +17,10 @@ DURATIONS_S = (0.2, 1, 5, 20, 60)
 
 
 class Shrinker:
-    """fails(scenario): whether it still breaks the law. told(text): hears of progress. limit_s: of real time."""
+    """fails(scenario): whether it still breaks the law. told(text): hears of progress. limit_s: of real time; runs: at most so many."""
 
-    def __init__(self, fails, told=lambda text: None, limit_s=600):
-        self._fails, self._told = fails, told
+    def __init__(self, fails, told=lambda text: None, limit_s=600, runs=1000):
+        self._fails, self._told, self._runs = fails, told, runs
         self._until = time.monotonic() + limit_s
         self.tried = 0
 
@@ -39,7 +39,7 @@ class Shrinker:
                 return best
 
     def _over(self):
-        return time.monotonic() > self._until
+        return self.tried >= self._runs or time.monotonic() > self._until
 
     def _try(self, scenario, **changes):
         """The changed scenario when it still fails, else None."""

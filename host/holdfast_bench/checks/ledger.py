@@ -31,6 +31,7 @@ class Message:
     acked_at: int | None = None  # as the firmware says; evidence only
     dropped_at: int | None = None
     drop_why: str | None = None
+    stream: int | None = None  # which of the application's streams, when it has several
     qos: int = 1  # as the application asked for it; 0 is at most once
     flash_at: int | None = None  # since when it lay in flash
     memory_lost: bool = False  # what it lay in was cleared by a reset, before the broker had acknowledged it
@@ -128,7 +129,7 @@ class _Fold:
 
     def _board_accept(self, name, e):
         if self.ledger.cut_at is None:
-            m = Message(e["life"], e["n"], name, e["t"], qos=e.get("q", 1))
+            m = Message(e["life"], e["n"], name, e["t"], stream=e.get("k"), qos=e.get("q", 1))
             self._life(e["life"], name).qos = m.qos
             self._life(e["life"], name).messages[e["n"]] = m
             self.by_seq[name, self.epoch.get(name), e["i"]] = m
@@ -143,6 +144,9 @@ class _Fold:
         self.ledger.drops_reported += count
         if e["i"]:
             self.told[name] = self.told.get(name, 0) + count
+        if e["i"] < 0:  # too many at one time to name them
+            self.ledger.drops_made_good.append((e["t"], count))
+            return
         for i in range(e["i"], e["i"] + count):
             m = self.by_seq.get((name, e.get("b", self.epoch.get(name)), i))
             if m and m.dropped_at is None:

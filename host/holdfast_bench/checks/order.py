@@ -1,5 +1,5 @@
 """Order: the messages of a stream arrive for the first time in the order in which they were handed over. What was reported dropped
-and was on its way all the same may come when it will; so may QoS 2 while a broker withholds acknowledgements, which decide there."""
+and was on its way all the same may come when it will; so may QoS 2 while a broker withholds acknowledgements, which decide there, and urgent messages once older ones were moved to flash."""
 
 from .laws import Outcome, found, law
 from .result import BAD
@@ -10,9 +10,11 @@ WITHHOLD = ("acks_lost", "acks_late")
 @law
 def order(case):
     withheld = any(a.get("fault") in WITHHOLD for a in case.plan.get("actions", []))
+    streams = case.plan.get("config", {}).get("app", {}).get("streams", []) if case.of("board", "spool") else []
+    urgent = [index for index, stream in enumerate(streams) if stream["urgent"]]
     newest, findings = {}, []  # life -> (when, key) of the message that arrived last among those before
     for m in case.ledger.messages:  # by life and number
-        if not m.received_at or m.dropped_at is not None or m.qos == 2 and withheld:
+        if not m.received_at or m.dropped_at is not None or m.qos == 2 and withheld or m.stream in urgent:
             continue
         at = m.received_at[0]
         before = newest.get(m.life)

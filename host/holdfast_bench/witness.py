@@ -51,6 +51,11 @@ class Witness:
                 raise TimedOut("the broker at %s:%d to accept a subscription" % self._at, CONNECT_LIMIT_S * 1000)
         return self
 
+    def wait_ready(self, limit_s=CONNECT_LIMIT_S):
+        """Returns when the subscription stands (again). Raises TimedOut."""
+        if not self._subscribed.wait(limit_s):
+            raise TimedOut("the broker at %s:%d to have the witness's subscription again" % self._at, limit_s * 1000)
+
     def stop(self):
         """Ends the session for good, so that the broker keeps nothing for it. Never raises."""
         self._client.on_disconnect = None
@@ -71,7 +76,9 @@ class Witness:
         if reason.is_failure:
             self._refused = str(reason)
             return
-        if not flags.session_present:
+        if flags.session_present:
+            self._subscribed.set()
+        else:
             client.subscribe(self._filter, qos=1)
         self._history.add("broker", "witness", up=True, kept=bool(flags.session_present))
 
@@ -82,6 +89,7 @@ class Witness:
         self._subscribed.set()
 
     def _on_disconnect(self, client, userdata, flags, reason, properties):
+        self._subscribed.clear()
         self._history.add("broker", "witness", up=False, why=str(reason))
 
     def _on_message(self, client, userdata, message):

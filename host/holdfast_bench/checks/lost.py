@@ -18,8 +18,7 @@ def lost(case):
     dropped = [m for m in ledger.messages if not m.received_at and m.dropped_at is not None]
     missing = [m for m in ledger.messages if not m.received_at and m.dropped_at is None]
     beyond = [m for m in missing if m.memory_lost or m.qos == 0]
-    gone = [m for m in missing if not (m.memory_lost or m.qos == 0)]
-    gone, late = _made_good(gone, ledger)
+    gone, late = _gone(ledger)
     numbers = {"accepted": len(ledger.messages), "delivered": len(delivered), "beyond_promise": len(beyond),
                "reported_dropped": max(ledger.drops_reported, len(dropped)) + late, "lost": len(gone)}
     findings = []
@@ -34,6 +33,16 @@ def lost(case):
     elif not ledger.messages:
         findings.append(found("lost", UNKNOWN, "no message was accepted in this run, so nothing is shown"))
     return Outcome(numbers, findings)
+
+
+def missing_of(ledger):
+    """The messages that should have arrived and have not."""
+    return _gone(ledger)[0]
+
+
+def _gone(ledger):
+    missing = [m for m in ledger.messages if not m.received_at and m.dropped_at is None]
+    return _made_good([m for m in missing if not (m.memory_lost or m.qos == 0)], ledger)
 
 
 def _made_good(gone, ledger):

@@ -17,7 +17,7 @@ CONFIG_AT = "/config.json"
 
 
 def firmware_files(folder=None, as_source=False):
-    """boot.py, main.py and the package, compiled unless `as_source`: a chip that compiles at every start needs its heap for that.
+    """boot.py, main.py, the other modules beside them, and the package, compiled unless `as_source`: a chip that compiles at every start needs its heap for that.
 
     Raises BenchError when the folder holds no firmware, or a file does not compile.
     """
@@ -31,7 +31,7 @@ def firmware_files(folder=None, as_source=False):
             package = compiled({"holdfast": package}, "firmware") / "holdfast"
         except CompileError as e:
             raise BenchError("the firmware does not compile: %s" % e) from None
-    files = {"/%s.py" % name: folder / (name + ".py") for name in ("boot", "main")}
+    files = {"/" + p.name: p for p in sorted(folder.glob("*.py"))}  # boot.py, main.py, and what else an application consists of
     files.update(("%s/%s" % (PACKAGE_AT, p.name), p) for p in sorted(package.iterdir()) if p.suffix in (".py", ".mpy"))
     return {at: path.read_bytes() for at, path in files.items()}
 

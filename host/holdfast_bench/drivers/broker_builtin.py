@@ -69,7 +69,8 @@ class _Wire(asyncio.Protocol):
         self._link.lost(self._server.now_ms(), "connection reset" if exc else "connection closed by the client")
 
     def write(self, data):
-        self._transport.write(data)
+        if not self._transport.is_closing():
+            self._transport.write(data)
 
     def close(self):
         self.pause(False)       # a paused transport would never notice that the client closes too

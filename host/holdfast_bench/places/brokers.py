@@ -16,6 +16,9 @@ class OwnBroker:
         self._driver = driver
         self.builtin = driver if isinstance(driver, BuiltinBroker) else None  # with its hooks
         self.kind, self.stop, self.kill, self.close = driver.kind, driver.stop, driver.kill, driver.close
+        # What keeps boards out until somebody watches: a broker that has lost its sessions has lost the witness's too.
+        self.gate = lambda shut: None
+        self.watched = lambda: None  # returns when somebody does
 
     @property
     def address(self):
@@ -24,10 +27,14 @@ class OwnBroker:
         return ("127.0.0.1" if host == "0.0.0.0" else host), self._driver.port
 
     def start(self):
+        self.gate(True)
         try:
             self._driver.start()
+            self.watched()
         except OSError as e:
             raise BenchError("the broker does not start: %s" % e) from None
+        finally:
+            self.gate(False)
         return self
 
     def answers(self):
@@ -91,6 +98,7 @@ def watch(broker, history, stack, user=None, password=None, board_of=lambda topi
     witness = Witness(*broker.address, history, "#", user, password, board_of=board_of)
     stack.callback(witness.stop)
     witness.start()
+    broker.watched = witness.wait_ready
     return witness.publish
 
 

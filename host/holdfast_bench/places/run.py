@@ -9,6 +9,8 @@ from ..checks import judge
 from ..history import History
 from ..live import watching
 from ..scenario.executor import Executor
+from .sim import SimHistory
+from .sim import rig as simulated_rig
 from .sim import run as simulated
 
 
@@ -22,12 +24,7 @@ def run_plan(plan, board, options, console=None):
         return _simulated(plan, options), False
     interrupted = False
     with contextlib.ExitStack() as stack:
-        _restored_at_the_end(stack)
-        history = History()
-        rig = _place(board)(plan, history, options, stack)
-        rig.check(plan)
-        stack.callback(_ignore_interrupts)
-        history.begin()
+        rig, history = begin(plan, board, options, stack)
         options.begun(history)
         with watching(history, plan, board, console, quiet=console is None):
             try:
@@ -36,6 +33,20 @@ def run_plan(plan, board, options, console=None):
                 interrupted = True
         events = list(history.events)
     return judge(events, plan, board), interrupted
+
+
+def begin(plan, board, options, stack):
+    """(rig, history) of a run about to begin: boards loaded and off, world, broker and witness. All of it ends with `stack`.
+
+    Raises BenchError, Cannot when a fault of the plan cannot be made there.
+    """
+    _restored_at_the_end(stack)
+    history = SimHistory() if board == "sim" else History()
+    rig = _place(board)(plan, history, options, stack)
+    rig.check(plan)
+    stack.callback(_ignore_interrupts)
+    history.begin()
+    return rig, history
 
 
 def _restored_at_the_end(stack):
@@ -50,6 +61,8 @@ def _ignore_interrupts():
 
 
 def _place(board):
+    if board == "sim":
+        return simulated_rig
     if board == "twin":
         from .twin import rig
         return rig

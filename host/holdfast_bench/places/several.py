@@ -63,7 +63,9 @@ def run_several(wanted, jobs, begun=lambda w, history: None, done=lambda w, resu
 
     interrupted, error = False, None
     with ThreadPoolExecutor(jobs) as pool:
-        running = {pool.submit(one, index, w) for index, w in enumerate(wanted)}
+        # The longest first: they decide when everything is done.
+        longest_first = sorted(enumerate(wanted), key=lambda entry: -entry[1].plan.get("expected_ms", 0)) if jobs > 1 else enumerate(wanted)
+        running = {pool.submit(one, index, w) for index, w in longest_first}
         while running:
             try:
                 finished, running = wait(running, LOOK_S, FIRST_COMPLETED)

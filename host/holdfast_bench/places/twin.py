@@ -74,6 +74,13 @@ def rig(plan, history, options, stack):
     return made
 
 
+def _gate(host, ip):
+    """Shuts the way to one host of the boards' network: refused, as while nothing listens."""
+    def shut(on):
+        host.call(setattr, host.network.host(ip), "refusing", on)
+    return shut
+
+
 def _flash(folder, name):
     (folder / name).mkdir(exist_ok=True)
     return folder / name / "flash.bin"

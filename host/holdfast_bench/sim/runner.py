@@ -126,8 +126,8 @@ def _deploy(source, flash):
     """What holdfast deploy puts onto a board, with the package compiled: byte code is what a node in the field runs."""
     package = compiled({"lib/holdfast": source / "holdfast"}, "firmware")
     shutil.copytree(package / "lib", flash / "lib")
-    for name in ("boot.py", "main.py"):
-        shutil.copyfile(source / name, flash / name)
+    for path in sorted(source.glob("*.py")):
+        shutil.copyfile(path, flash / path.name)
 
 
 def _link(path, target):

@@ -93,6 +93,8 @@ class Witness:
         self._history.add("broker", "witness", up=False, why=str(reason))
 
     def _on_message(self, client, userdata, message):
+        if message.topic.split("/")[2:3] == ["cmd"]:
+            return  # on its way to a board, not from one
         fields = {"topic": message.topic, "qos": message.qos, "retain": bool(message.retain), "dup": bool(message.dup)}
         try:
             fields["payload"] = message.payload.decode()

@@ -59,3 +59,8 @@ def exit_status(verdicts):
 def skipped(scenario, board, seed, why):
     """The result of a run that did not take place."""
     return Result(scenario, board, seed, UNKNOWN, {}, [], [Finding("run", UNKNOWN, "could not run here: %s" % why)], skipped=why)
+
+
+def failed_to_run(scenario, board, seed, why):
+    """The result of a run that something stood in the way of; that is no skip."""
+    return Result(scenario, board, seed, UNKNOWN, {}, [], [Finding("run", UNKNOWN, why)])

@@ -9,8 +9,8 @@ import threading
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
-from ..checks.result import skipped
-from ..errors import Cannot
+from ..checks.result import failed_to_run, skipped
+from ..errors import BenchError, Cannot
 from .options import Options
 from .run import run_plan
 
@@ -58,6 +58,10 @@ def run_several(wanted, jobs, begun=lambda w, history: None, done=lambda w, resu
                 if w.by_name:
                     raise
                 result = skipped(w.plan["scenario"], w.board, w.plan["seed"], str(e))
+            except BenchError as e:
+                if len(wanted) == 1:
+                    raise
+                result = failed_to_run(w.plan["scenario"], w.board, w.plan["seed"], str(e))  # the others go on
         results[index] = result
         done(w, result)
 

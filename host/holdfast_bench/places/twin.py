@@ -41,6 +41,7 @@ def rig(plan, history, options, stack):
         options.say("broker: %s at %s:%d" % (broker.kind, *broker.address))
         tcp, udp = services.routes(plan["config"], broker, stack, options.say)
         ips.append(host.add_host(name, {PORT: broker.address, **tcp}, udp))
+        broker.gate = _gate(host, ips[-1])
     login = {"wifi": [{"ssid": SSID, "key": KEY}],
              "brokers": [{"host": at, "port": PORT, "user": USER, "password": password} for at in (names if world.get("named") else ips)]}
     boards = {name: host.add_board(name, seed=plan["seed"] + index, ticks_start_ms=world.get("ticks_start_ms", 0))

@@ -1,18 +1,33 @@
 """`holdfast twin`: virtual boards with real ports, until Ctrl-C."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Optional
 
 import typer
 
 from ..errors import BenchError
-from .common import told
+from .common import out, told
 
 
 def register(app):
-    app.command("twin", epilog="Example: [bold]holdfast twin --count 2[/]; then, in another terminal, [bold]mpremote connect PORT[/] with a port that it prints")(twin)
+    app.command("twin", epilog="Examples: [bold]holdfast twin --count 2[/]; then, in another terminal, [bold]mpremote connect PORT[/] with a port that it prints. "
+                "[bold]holdfast twin --folder here[/] keeps the board's flash in ./here/ and finds it again.")(twin)
 
 
 @told
-def twin(count: Annotated[int, typer.Option(min=1, max=50, help="How many boards.")] = 1):
+def twin(
+    count: Annotated[int, typer.Option(min=1, max=100, help="How many boards.")] = 1,
+    folder: Annotated[Optional[Path], typer.Option(help="Where the boards keep flash and ports; kept afterwards. Otherwise a temporary one.")] = None,
+    broker: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the boards' `broker`, port 1883, leads to.")] = "127.0.0.1:1883",
+):
     """Start virtual boards with real serial ports, for any tool, until Ctrl-C."""
-    raise BenchError("not here yet")
+    from ..twin.serve import serve
+    host, _, port = broker.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise BenchError("--broker takes HOST:PORT, not %r" % broker)
+    if folder is not None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as e:
+            raise BenchError("cannot make the folder %s: %s" % (folder, e.strerror)) from None
+    serve(count, lambda text: out.print(text, markup=False, soft_wrap=True), {"broker": {1883: (host, int(port))}}, folder)

@@ -75,14 +75,10 @@ class Partition:
     BOOT, RUNNING = 0, 1
     TYPE_APP, TYPE_DATA = 0, 1
 
-    # type, subtype, address, size, label: a 4 MB flash without OTA
-    _TABLE = ((0, 0, 0x10000, 0x1F0000, "factory"), (1, 2, 0x9000, 0x6000, "nvs"), (1, 1, 0xF000, 0x1000, "phy_init"),
-              (1, 129, 0x200000, 0x200000, "vfs"))
-
     def __init__(self, id, block_size=4096):
         if id in (self.BOOT, self.RUNNING):
-            id = "factory"
-        for row in self._TABLE:
+            id = [row[4] for row in chip.partitions if row[0] == self.TYPE_APP][0]
+        for row in chip.partitions:
             if row[4] == id:
                 self._row = row
                 return
@@ -90,7 +86,7 @@ class Partition:
 
     @classmethod
     def find(cls, type=0, subtype=0xFF, label=None, block_size=4096):
-        return [cls(row[4]) for row in cls._TABLE if row[0] == type and subtype in (0xFF, row[1]) and label in (None, row[4])]
+        return [cls(row[4]) for row in chip.partitions if row[0] == type and subtype in (0xFF, row[1]) and label in (None, row[4])]
 
     @staticmethod
     def mark_app_valid_cancel_rollback():

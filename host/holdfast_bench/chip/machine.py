@@ -195,16 +195,15 @@ class Pin:
     IRQ_RISING, IRQ_FALLING = 1, 2
     WAKE_LOW, WAKE_HIGH = 4, 5
     DRIVE_0, DRIVE_1, DRIVE_2, DRIVE_3 = 0, 1, 2, 3
-    _MISSING = (20, 24, 28, 29, 30, 31)
 
     def __init__(self, id, mode=-1, pull=-1, *, value=None, drive=None, hold=None):
-        if not 0 <= id < 40 or id in self._MISSING:
+        if not 0 <= id < chip.model.pins or id in chip.model.missing:
             raise ValueError("invalid pin")
         self._id = id
         self.init(mode, pull, value=value)
 
     def init(self, mode=-1, pull=-1, *, value=None, drive=None, hold=None):
-        if self._id >= 34 and mode in (self.OUT, self.OPEN_DRAIN):
+        if self._id >= (chip.model.inputs_from or 99) and mode in (self.OUT, self.OPEN_DRAIN):
             raise ValueError("pin can only be input")
         if value is not None:
             self.value(value)

@@ -48,7 +48,7 @@ def urandom(n):
 def uname():
     release = ".".join([str(n) for n in _sys.implementation.version[:3]])
     return namedtuple("", ("sysname", "nodename", "release", "version", "machine"))(
-        "esp32", "esp32", release, "v%s on 2025-09-11" % release, "Generic ESP32 module with ESP32")
+        "esp32", "esp32", release, "v%s on 2025-09-11" % release, chip.model.machine)
 
 
 def ilistdir(*path):

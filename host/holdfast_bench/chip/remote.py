@@ -13,6 +13,7 @@ from ..world.rng import rng_for
 from ..world.station import VIEW
 from ..world.wifi import WifiError
 from .link import LinkError
+from .models import MODELS
 from .soc import Core
 
 _HAS_ADDRESS = VIEW.index("has_address")
@@ -333,6 +334,8 @@ class RemoteChip(Core):
         self.clock.set(*life["clock"])
         self.clock.link = link
         self.cause, self.wake = life["cause"], life["wake"]
+        self.model = MODELS[life["chip"]]
+        self.partitions = [tuple(row) for row in life["partitions"]]
         self._fed_at_ms = 0
         self._grain_ms = 0
 

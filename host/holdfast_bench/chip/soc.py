@@ -14,6 +14,8 @@ from ..world.rtcmem import RtcMemory
 from ..world.station import Station
 from ..world.wifi import Wifi
 
+from .models import MODELS, PARTITIONS
+
 HIDDEN = "/_frozen"   # where a process mounts what the ESP32 has frozen in; chip/os.py and vfs.py do not show it
 
 chip = None
@@ -31,6 +33,8 @@ class Core:
         self.mac = mac
         self.ticks_start_ms = ticks_start_ms
         self.boot_at_ms = kernel.now_ms
+        self.model = MODELS["esp32"]
+        self.partitions = PARTITIONS
         self.cause = 1
         self.wake = 0
         self.console = None

@@ -83,7 +83,7 @@ platform = "esp32"
 version = "3.4.0; MicroPython v%s on 2025-09-11" % _text
 version_info = _host.version_info
 implementation = namedtuple("", ("name", "version", "_machine", "_mpy", "_build", "_thread"))(
-    "micropython", _numbers, "Generic ESP32 module with ESP32", 11014, "ESP32_GENERIC", "GIL")
+    "micropython", _numbers, chip.model.machine, chip.model.mpy, chip.model.build, "GIL")
 byteorder = "little"
 maxsize = 2147483647
 argv = []

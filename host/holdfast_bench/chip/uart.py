@@ -21,7 +21,7 @@ class UART(io.IOBase):
     wakes_main_task = True
 
     def __init__(self, id, baudrate=115200, **settings):
-        if not 0 <= id <= 2:
+        if not 0 <= id < chip.model.uarts:
             raise ValueError("UART(%d) does not exist" % id)
         if id == 0:
             if "rxbuf" in settings or "txbuf" in settings:

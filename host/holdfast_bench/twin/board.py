@@ -12,22 +12,30 @@ from ..errors import TimedOut
 from ..world import power, wire
 from ..world.kernel import ChipReset
 from .air import AccessPointSwitch
+from .flashimage import FlashFile
 from .network import Faults
 from .port import SerialPort
 from .process import Process
+from .rfc2217 import Rfc2217Port
+from .rom import boot
+from .rom.loader import CALL, Loader
 from .silicon import Silicon
 
 ROM_MS = 250            # from a reset to the start of MicroPython: ROM, boot loader, IDF
+LOOP_S = 0.9            # a round of a boot that finds nothing to start
 INTERRUPT_S = 0.2       # a program that has not noticed Ctrl-C by then is computing: it gets the signal
 
+NVS_AT = 0x9000
+
 OFF, BOOTING, RUNNING, SLEEPING = "off", "booting", "running", "sleeping"
+BOOT_LOOP, LOADER, HELD = "boot loop", "loader", "held in reset"
 
 
 class VirtualBoard:
     """One board. Made by TwinHost.add_board(); the port's path for tools is `port`.
 
     Events (`heard(ev, **fields)`): reset (kind, cause, why), boot (cause), bite (timeout_ms), radio (name, reason), power (on),
-    sleep (ms), wake.
+    sleep (ms), wake, boot_loop (why), loader (by).
     """
 
     def __init__(self, host, name, folder, options, heard):
@@ -45,7 +53,13 @@ class VirtualBoard:
         self._interrupt_char = -1
         self._interrupt = None
         self._running = threading.Event()
-        self._port = SerialPort(self._loop, options.port, options.baud, self._input)
+        self._port = SerialPort(self._loop, options.port, options.baud, self._input, self._hung_up)
+        self._network_port = None
+        self.chip = options.chip
+        self.flash = FlashFile(self.folder / "flash.bin", options.flash_size, self._erased)
+        self._loader = None
+        self._called = False         # esptool has called on a port without DTR and RTS: the loader lasts until it hangs up
+        self._heard_last = b""       # the end of the input, to recognise such a call
         self.port = self._port.path
         self.silicon = silicon = Silicon(self._kernel, self._loop, options.ether, host.network, options.seed, options.mac, self._send, heard)
         self.network = Faults(host, silicon)
@@ -70,6 +84,10 @@ class VirtualBoard:
         """The reset button (or RTS): a power-on reset for the chip."""
         self.host.call(self._reset, "en", "EN reset")
 
+    def download(self):
+        """The reset button with BOOT held down: the ROM's loader, until the next reset."""
+        self.host.call(self._into_loader, "BOOT held")
+
     def brownout(self):
         self.host.call(self._reset, "brownout", "brown-out")
 
@@ -90,6 +108,13 @@ class VirtualBoard:
         self.host.call(self._input, data)
 
     # --- power and reset -----------------------------------------------------------------------------------------------
+
+    def serve_rfc2217(self, port=0):
+        """Its serial port over TCP, too, with DTR and RTS. -> the port. Raises BenchError when it is taken."""
+        made = Rfc2217Port(self._loop, port, self._port.receive, self._port.flush_input, self._hold, self._release)
+        self.host.run(made.serve())
+        self._network_port = self._port.other = made
+        return made.port
 
     def _power_on(self):
         if self.state == OFF:
@@ -129,6 +154,8 @@ class VirtualBoard:
             if handle:
                 handle.cancel()
         self._timer = self._wdt = self._interrupt = None
+        self._loader, self._called = None, False
+        self._port.paced = True
         if self._process is not None:
             self._process.kill()
             self._process = None
@@ -141,17 +168,74 @@ class VirtualBoard:
     def _begin(self, kind, why):
         self.state, self._kind, self._began_at_ms = BOOTING, kind, self._kernel.now_ms
         self.silicon.begin(power.reset_kind(kind))
-        self._port.write(power.rom_log(kind).encode())
+        self._boot(kind)
+
+    def _boot(self, kind):
+        """ROM and boot loader: they find MicroPython in the flash, or go round for ever."""
+        try:
+            self.found = boot.look(self.flash, self.chip)
+        except boot.NotBootable as e:
+            if self.state != BOOT_LOOP:
+                self.state = BOOT_LOOP
+                self._heard("boot_loop", why=e.why)
+            self._port.write((power.rom_log(kind, self.chip.name, loads=e.text.startswith("E ")) + e.text).encode())
+            self._timer = self._loop.call_later(LOOP_S, self._boot, "loop")
+            return
+        self.state = BOOTING
+        self._port.write(power.rom_log(kind, self.chip.name).encode())
         self._timer = self._loop.call_later(ROM_MS / 1000, self._start)
+
+    # --- the ROM's loader ----------------------------------------------------------------------------------------------
+
+    def _hold(self):
+        """EN low."""
+        if self.state != OFF:
+            self._stop()
+            self.state = HELD
+
+    def _release(self, download):
+        """EN up again: the loader when IO0 is low."""
+        if self.state == HELD:
+            if download:
+                self._into_loader("DTR and RTS")
+            else:
+                self._reset("en", "EN by RTS")
+
+    def _into_loader(self, by):
+        if self.state == OFF:
+            return
+        self._stop()
+        self.resets += 1
+        self.state = LOADER
+        self._heard("loader", by=by)
+        self.silicon.begin(power.reset_kind("en"))
+        self._loader = Loader(self.chip, self.flash, self.options.mac, self._port.send)
+        self._port.paced = False
+        self._port.write(power.rom_log("en", self.chip.name, download=True).encode())
+
+    def _hung_up(self):
+        """The tool has closed the port. When it had called the loader by itself there is no line by which to end that: this is."""
+        if self.state == LOADER and self._called:
+            self._reset("en", "the port was closed")
+
+    def _erased(self, offset, size):
+        """The loader has erased: NVS is a part of the flash, although it is kept elsewhere here."""
+        if offset <= NVS_AT < offset + size:
+            self.silicon.nvs.entries.clear()
 
     def _start(self):
         self._timer = None
         how, o = power.reset_kind(self._kind), self.options
         life = dict(cause=how.cause, wake=how.wake, seed=o.seed + self.resets, mac=list(o.mac), ticks_start_ms=o.ticks_start_ms,
                     clock=self.silicon.clock.now(), view=self.silicon.station.view(), baud=o.baud, measure=False, frozen=str(o.frozen or ""),
-                    flash=str(self.folder / "flash.bin"), flash_size=o.flash_size, fast_flash=o.fast_flash)
+                    flash=str(self.folder / "flash.bin"), flash_size=o.flash_size, fast_flash=o.fast_flash, chip=self.chip.name,
+                    partitions=[[p.type, p.subtype, p.offset, p.size, p.label] for p in self._partitions()])
         self._process = Process(self._loop, o.interpreter, o.heap_bytes, o.code, life, self.folder / "process.log",
                                 self._frame, self._ended)
+
+    def _partitions(self):
+        found = [p for p in self.found.partitions if p.label != "vfs"]
+        return found + [self.found.vfs]
 
     def _ended(self):
         """The process ended by itself: on the chip that would be a crash of the VM."""
@@ -223,6 +307,18 @@ class VirtualBoard:
 
     def _input(self, data):
         """Bytes from the port. Ctrl-C is for the console to notice; a program that computes and never looks gets a signal."""
+        if self._loader is not None:
+            self._loader.feed(data)
+            if self._loader is not None and self._loader.ended:
+                self._reset("en", "the loader was told to start the program")
+            return
+        # esptool on a port without DTR and RTS: as if somebody held BOOT and tapped RESET for it.
+        self._heard_last = (self._heard_last + data)[-64:]
+        if CALL in self._heard_last and self.state != OFF:
+            self._heard_last = b""
+            self._into_loader("esptool's call")
+            self._called = True
+            return
         if not self._uart_on:
             return
         self._send(wire.UART_IN, 0, data)
@@ -249,4 +345,6 @@ class VirtualBoard:
 
     def _close(self):
         self._power_off()
+        if self._network_port is not None:
+            self._network_port.close()
         self._port.close()

@@ -26,6 +26,7 @@ from .board import VirtualBoard
 from .clockwork import LoopKernel
 from .bridge import forwarded
 from .network import FIRST_BOARD, GATEWAY, PREFIX, Network
+from .rom.chips import CHIPS, ChipModel
 
 SSID = "holdfast"
 KEY = "holdfast-key"
@@ -48,6 +49,7 @@ class BoardOptions:
     ticks_start_ms: int
     flash_size: int
     fast_flash: bool
+    chip: ChipModel
 
 
 class TwinHost:
@@ -106,7 +108,11 @@ class TwinHost:
         async def task():
             return run()
 
-        return asyncio.run_coroutine_threadsafe(task(), self.loop).result(CALL_LIMIT_S)
+        return self.run(task())
+
+    def run(self, coroutine):
+        """The result of a coroutine that is run in the loop; not to be called from there."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(CALL_LIMIT_S)
 
     def stop(self):
         """End everything: no process, port or folder of ours is left. May be called twice."""
@@ -140,9 +146,12 @@ class TwinHost:
         return server.sockets[0].getsockname()[:2]
 
     def add_board(self, name=None, *, interpreter=None, port=None, ether=None, seed=None, baud=115200, heap_bytes=None,
-                  ticks_start_ms=0, fast_flash=False, mac=None):
+                  ticks_start_ms=0, fast_flash=False, mac=None, chip="esp32", blank=False):
         """A board, switched off. It stands in an air of its own with the access point "holdfast" (key "holdfast-key") unless
-        `ether` is given. heap_bytes: what the firmware may use (default: an ESP32's); port: the port's path."""
+        `ether` is given. heap_bytes: what the firmware may use (default: an ESP32's); port: the port's path; chip: a name of
+        rom.chips; blank: nothing has ever been flashed, not even MicroPython."""
+        if chip not in CHIPS:
+            raise BenchError("there is no chip %r, only %s" % (chip, ", ".join(CHIPS)))
         number = next(self._counter)
         name = name or "twin%d" % (number + 1)
         if name in self.boards:
@@ -153,11 +162,11 @@ class TwinHost:
         folder = self.folder / name
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "flash.bin").exists():
-            flashimage.blank(folder / "flash.bin")
+            flashimage.blank(folder / "flash.bin") if blank else flashimage.with_micropython(folder / "flash.bin", CHIPS[chip])
         options = BoardOptions(
             port=Path(port or folder / "port"), ether=ether or self.new_ether(number), seed=number if seed is None else seed,
             mac=mac or bytes((0x24, 0x0A, 0xC4, number >> 16 & 255, number >> 8 & 255, number & 255)), interpreter=interpreter,
-            code=code, frozen=found.umqtt, baud=baud, ticks_start_ms=ticks_start_ms, flash_size=flashimage.SIZE, fast_flash=fast_flash,
+            code=code, frozen=found.umqtt, baud=baud, ticks_start_ms=ticks_start_ms, flash_size=flashimage.SIZE, fast_flash=fast_flash, chip=CHIPS[chip],
             heap_bytes=(heap_bytes or heap.budget(interpreter.bits)) + self._share(code, interpreter))
         src = "chip/" + name
         board = self.call(lambda: VirtualBoard(self, name, folder, options, lambda ev, **fields: self._heard(src, ev, **fields)))
@@ -185,7 +194,7 @@ def _measure(code, interpreter):
     with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as null:
         flashimage.blank(Path(folder) / "flash.bin")
         life = dict(cause=1, wake=0, seed=0, mac=[0] * 6, ticks_start_ms=0, clock=[0, 0], view=[], baud=115200, frozen="/", measure=True,
-                    flash=folder + "/flash.bin", flash_size=flashimage.SIZE, fast_flash=True)
+                    flash=folder + "/flash.bin", flash_size=flashimage.SIZE, fast_flash=True, chip="esp32", partitions=[[1, 129, flashimage.VFS_AT, flashimage.SIZE - flashimage.VFS_AT, "vfs"]])
         told = Path(folder) / "life"
         told.write_bytes(wire.frame_json(wire.LIFE, 0, life))
         with open(told) as to_chip:

@@ -20,8 +20,11 @@ PIECE_S = 0.004         # input is handed on in pieces of this much line time
 class SerialPort:
     """`path` is its name for tools. on_input(bytes) gets what they send."""
 
-    def __init__(self, loop, link, baud, on_input):
-        self._loop, self._on_input = loop, on_input
+    def __init__(self, loop, link, baud, on_input, on_hang_up=lambda: None):
+        """on_hang_up() is called when whoever had it open has closed it."""
+        self._loop, self._on_input, self._on_hang_up = loop, on_input, on_hang_up
+        self.paced = True        # input comes at the line's speed
+        self.other = None        # another way to the same line (rfc2217.py): hears what the board sends
         self._piece = max(1, int(baud / 10 * PIECE_S))
         self._piece_s = self._piece * 10 / baud
         self._master, slave = pty.openpty()
@@ -32,6 +35,7 @@ class SerialPort:
         self.path = str(link)
         self.dropped = 0
         self._waiting = bytearray()
+        self._unsent = bytearray()
         self._timer = None
         self._open = False
         try:
@@ -70,6 +74,15 @@ class SerialPort:
         if not data:
             self._loop.remove_reader(self._master)
             self._look()
+            if not self._open:
+                self._on_hang_up()
+            return
+        self.receive(data)
+
+    def receive(self, data):
+        """Bytes from the far end, by whatever way."""
+        if not self.paced:
+            self._on_input(data)
             return
         idle = not self._waiting
         self._waiting += data
@@ -87,6 +100,8 @@ class SerialPort:
 
     def write(self, data):
         """The board sends. What does not fit, because nobody reads, is lost."""
+        if self.other is not None:
+            self.other.write(data)
         if not self._open and self._hung_up():
             self.dropped += len(data)
             return
@@ -95,6 +110,28 @@ class SerialPort:
         except (BlockingIOError, OSError):
             sent = 0
         self.dropped += len(data) - sent
+
+    def send(self, data):
+        """As write(), but what does not fit now goes out when somebody reads: for answers that are waited for."""
+        if self.other is not None:
+            self.other.write(data)
+        self._unsent += data
+        self._send_on()
+
+    def _send_on(self):
+        if self._unsent and not self._hung_up():
+            try:
+                del self._unsent[:os.write(self._master, self._unsent)]
+            except BlockingIOError:
+                pass
+            except OSError:
+                self._unsent.clear()
+        else:
+            self._unsent.clear()
+        if self._unsent:
+            self._loop.add_writer(self._master, self._send_on)
+        else:
+            self._loop.remove_writer(self._master)
 
     def flush_input(self):
         """A reset: what was on its way is gone."""
@@ -106,6 +143,7 @@ class SerialPort:
         if self._timer:
             self._timer.cancel()
         self._loop.remove_reader(self._master)
+        self._loop.remove_writer(self._master)
         os.close(self._master)
         self._master = None
         try:

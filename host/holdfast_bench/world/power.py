@@ -37,12 +37,35 @@ def reset_kind(name):
     raise KeyError("no reset kind %r, only %s" % (name, ", ".join(r.kind for r in _KINDS)))
 
 
-def rom_log(kind):
-    """What the ROM and the boot loader of an ESP32 print before MicroPython speaks."""
-    return ("ets Jul 29 2019 12:21:46\r\n\r\nrst:%s,boot:0x13 (SPI_FAST_FLASH_BOOT)\r\nconfigsip: 0, SPIWP:0xee\r\n"
-            "clk_drv:0x00,q_drv:0x00,d_drv:0x00,cs0_drv:0x00,hd_drv:0x00,wp_drv:0x00\r\nmode:DIO, clock div:2\r\n"
-            "load:0x3fff0030,len:4892\r\nload:0x40078000,len:14896\r\nload:0x40080400,len:4\r\nload:0x40080404,len:3372\r\n"
-            "entry 0x400805b0\r\n" % reset_kind(kind).rom)
+DOWNLOAD = "waiting for download\r\n"
+# Of the newer chips: what the ROM calls itself, when it was built, and its names for the reset codes.
+_ROMS = {
+    "esp32s2": ("esp32s2-rc4-20191025", "Oct 25 2019"), "esp32s3": ("esp32s3-20210327", "Mar 27 2021"),
+    "esp32c3": ("esp32c3-api1-20210207", "Feb  7 2021"), "esp32c6": ("esp32c6-20220919", "Sep 19 2022"),
+}
+_NAMES = {"0x1 (POWERON_RESET)": "0x1 (POWERON)", "0xc (SW_CPU_RESET)": "0xc (RTC_SW_CPU_RST)", "0x5 (DEEPSLEEP_RESET)": "0x5 (DSLEEP)",
+          "0xf (RTCWDT_BROWN_OUT_RESET)": "0xf (BROWNOUT_RST)", "0x10 (RTCWDT_RTC_RESET)": "0x10 (RTCWDT_RTC_RST)"}
+LOOP = "0x10 (RTCWDT_RTC_RESET)"       # the boot loader's watchdog ends a round that found nothing to start
+
+
+def rom_log(kind, chip="esp32", download=False, loads=True):
+    """What the ROM and the boot loader print before MicroPython speaks. kind: a reset, or "loop" for another round of a boot that
+    found nothing. download: IO0 was low. loads: whether a boot loader was found and started."""
+    code = LOOP if kind == "loop" else reset_kind(kind).rom
+    if chip == "esp32":
+        mode = "0x3 (DOWNLOAD_BOOT(UART0/UART1/SDIO_REI_REO_V2))" if download else "0x13 (SPI_FAST_FLASH_BOOT)"
+        text = "ets Jul 29 2019 12:21:46\r\n\r\nrst:%s,boot:%s\r\n" % (code, mode)
+        found = _ESP32_LOADS
+    else:
+        mode = "0x5 (DOWNLOAD(USB/UART0))" if download else "0xd (SPI_FAST_FLASH_BOOT)"
+        text = "ESP-ROM:%s\r\nBuild:%s\r\nrst:%s,boot:%s\r\n" % (_ROMS[chip] + (_NAMES[code], mode))
+        found = "SPIWP:0xee\r\nmode:DIO, clock div:1\r\nload:0x3fcd5820,len:0x15c0\r\nload:0x403cc710,len:0xd70\r\nentry 0x403cc710\r\n"
+    return text + (DOWNLOAD if download else found if loads else "")
+
+
+_ESP32_LOADS = (
+    "configsip: 0, SPIWP:0xee\r\nclk_drv:0x00,q_drv:0x00,d_drv:0x00,cs0_drv:0x00,hd_drv:0x00,wp_drv:0x00\r\nmode:DIO, clock div:2\r\n"
+    "load:0x3fff0030,len:4892\r\nload:0x40078000,len:14896\r\nload:0x40080400,len:4\r\nload:0x40080404,len:3372\r\nentry 0x400805b0\r\n")
 
 
 _CRASH = (

@@ -16,6 +16,7 @@ import venv
 from pathlib import Path
 
 import broker
+import fortests
 import interpreters
 import umqtt
 from setup_report import SetupError, say
@@ -111,6 +112,7 @@ def set_up(for_tests):
         make_venv()
         if for_tests:
             add_for_tests()
+            fortests.fetch(VENV / "bin" / "python", BUILD)
         chosen = {"fingerprint": mark}
         chosen["micropython"] = interpreters.main(VENV)
         chosen["micropython32"] = interpreters.word32(BUILD / "i386")

@@ -9,12 +9,12 @@ from .host import KEY, SSID
 BROKER = {1883: ("127.0.0.1", 1883), 8883: ("127.0.0.1", 8883)}
 
 
-def serve(count=1, say=print, hosts=None, folder=None, on_ready=None, **options):
+def serve(count=1, say=print, hosts=None, folder=None, on_ready=None, rfc2217=None, **options):
     """Start `count` boards, say where their ports are, and stay until Ctrl-C or SIGTERM. Leaves no process and no port behind.
 
     hosts: {name: {port: (real host, real port)}} of the boards' network; by default `broker` is this machine. folder: where
-    the boards keep their flash (a temporary one when not given). on_ready(host) is called once all boards run. options go to
-    TwinHost.add_board. Raises BenchError when a board cannot be made.
+    the boards keep their flash (a temporary one when not given). on_ready(host) is called once all boards run. rfc2217: TCP port of the
+    first board's serial port; the others have the next ones. options go to TwinHost.add_board. Raises BenchError when a board cannot be made.
     """
     end = threading.Event()
     former = signal.signal(signal.SIGTERM, lambda *_: end.set()) if threading.current_thread() is threading.main_thread() else None
@@ -28,9 +28,12 @@ def serve(count=1, say=print, hosts=None, folder=None, on_ready=None, **options)
             boards = [host.add_board(**options) for _ in range(count)]
             for board in boards:
                 board.power_on()
-            for board in boards:
-                board.wait_running()
+            for number, board in enumerate(boards):
+                if not options.get("blank"):
+                    board.wait_running()
                 say("%-9s %s" % (board.name, board.port))
+                if rfc2217 is not None:
+                    say("%-9s rfc2217://127.0.0.1:%d" % ("", board.serve_rfc2217(rfc2217 + number)))
             say("Ctrl-C ends them")
             if on_ready:
                 on_ready(host)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ...firmware_image import APP, TABLE_AT, TABLE_SIZE, ImageError, file_system, read_image, read_partitions
 
-HEAD_MAX = 0x8000        # of the boot loader
+HEAD_MAX = 0x7000        # of the boot loader: up to the partition table at most
+OFFSETS = (0x0, 0x1000, 0x2000)      # where the boot loaders of Espressif's chips lie
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,12 @@ def look(flash, chip):
     head = flash.read(chip.boot_at, HEAD_MAX)
     if head[0] != 0xE9:
         word = int.from_bytes(head[:4], "little")
-        raise NotBootable("invalid header: 0x%08x\r\n" % word * 6, "there is no boot loader at 0x%x: %s" % (
-            chip.boot_at, "the flash is erased" if word == 0xFFFFFFFF else "was the image written to another offset?"))
+        elsewhere = [at for at in OFFSETS if at != chip.boot_at and flash.read(at, 1) == b"\xe9"]
+        if elsewhere:
+            why = "an image lies at 0x%x, where this chip does not look" % elsewhere[0]
+        else:
+            why = "the flash is erased" if word == 0xFFFFFFFF else "something else is there"
+        raise NotBootable("invalid header: 0x%08x\r\n" % word * 6, "there is no boot loader at 0x%x: %s" % (chip.boot_at, why))
     try:
         loader = read_image(head)
     except ImageError as e:

@@ -3,6 +3,7 @@
 import gc
 import os
 import random
+import time
 
 from holdfast.spool import Spool
 from stand_ins import Device
@@ -68,7 +69,7 @@ class mounted:
         self.fat = fat
 
     def __enter__(self):
-        self.image = disk.Image("/tmp/holdfast-disk-%d" % random.getrandbits(30), self.blocks)
+        self.image = disk.Image("/tmp/holdfast-disk-%d-%d" % (time.time_ns(), random.getrandbits(30)), self.blocks)  # another process draws the same numbers
         self.device = disk.mount(self.image, "/flash", self.blocks, True, self.fat)
         return self
 

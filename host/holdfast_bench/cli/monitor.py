@@ -97,3 +97,19 @@ def load(nodes: Annotated[int, typer.Option(min=1, max=50_000, help="Simulated n
     write_json(figures, json_file)
     if figures.get("nodes_incomplete"):
         raise typer.Exit(1)
+
+
+@group.command(epilog="Example: [bold]holdfast monitor export temperatures.csv --topic 'sensor/#' --since 2026-11-01[/]")
+@told
+def export(file: Annotated[str, typer.Argument(help="What to write: .csv or .parquet.")],
+           database: Annotated[str, typer.Option(help="SQLite file, or postgresql://user@host/name.")] = "holdfast.db",
+           device: Annotated[Text, typer.Option(help="Of this node only.")] = None,
+           topic: Annotated[Text, typer.Option(help="Below the node's prefix; + and # as in MQTT.")] = None,
+           since: Annotated[Text, typer.Option(help="Received from then on: 2026-11-21 or 2026-11-21T10:00+01:00 (UTC without a zone).")] = None,
+           until: Annotated[Text, typer.Option(help="and before this.")] = None):
+    """Write stored messages to a file; the monitor may go on meanwhile."""
+    from ..monitor import export as exporting
+    times = [exporting.moment(text, name) if text else None for text, name in ((since, "since"), (until, "until"))]
+    with err.status("exporting") as status:
+        n = exporting.export(database, file, device, topic, *times, tell=lambda n: status.update("exporting: %d messages" % n))
+    err.print("%d messages in %s" % (n, file))

@@ -35,6 +35,7 @@ PACKET_MAX = 64 << 20       # bytes; MQTT allows 256 MB
 BASE_MS, CAP_MS = 500, 10_000
 QUICK_MS = 60_000           # in the first minute of an outage tries are a second apart at most
 USEFUL_S = 10               # a session that lasts so long ends an outage (R1)
+PUBLISHES = 1000            # messages published before anything else gets its turn
 WAITING_MAX = 10_000        # messages to publish that wait for the connection
 
 backoff = device_files.load("backoff")
@@ -398,7 +399,7 @@ class Link:
 
     def _send_waiting(self, client):
         waiting = self._waiting
-        for _ in range(min(len(waiting), ROUND)):
+        for _ in range(min(len(waiting), PUBLISHES)):
             topic, payload, qos, retain = waiting.popleft()
             client.publish(topic, payload, qos, retain)
 

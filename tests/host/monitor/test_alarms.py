@@ -78,6 +78,16 @@ def test_a_node_that_vanishes_without_a_word_is_told_within_five_seconds(hooked,
     assert other.device in hooked.collector.presence.watches and hooked.collector.presence.watches["hf-2"].alarm is None
 
 
+def test_a_crowd_of_silent_nodes_holds_up_nobodys_ping(monitor, nodes):  # R14
+    node = nodes("hf-1")
+    for n in range(300):
+        node._client.publish("holdfast/silent-%03d/status" % n, "online", 1)
+    until(lambda: monitor.collector.counters.pings > 600)
+    watch = monitor.collector.presence.watches["hf-1"]
+    assert watch.answers and watch.rtt_ms < 1000 and watch.alarm is None
+    assert len(monitor.link._waiting) < 200
+
+
 def test_the_last_will_alarms_at_once_and_the_return_is_told(hooked, nodes, receiver):
     node = nodes("hf-1")
     until(lambda: hooked.collector.presence.counts["online"] == 1)

@@ -34,10 +34,13 @@ function showMessages(rows) {
     make("td", { class: "right" }, m.seq === null ? "–" : m.seq, m.arrivals > 1 ? make("span", { class: "dim" }, ` ×${m.arrivals}`) : null))));
 }
 
+// Where a time axis begins: not before anything was known of the node.
+const beginning = found => Math.max(found.since_ms, Math.min(found.now_ms - 60e3, about ? about.first_ms - 5e3 : 0));
+
 // ---- time line: one band of states, marks for what happened, gaps below
 
 function timeline(found, gaps) {
-  const width = 1000, from = found.since_ms, to = found.now_ms, x = ms => Math.max(0, Math.min(width, (ms - from) / (to - from) * width));
+  const width = 1000, from = beginning(found), to = found.now_ms, x = ms => Math.max(0, Math.min(width, (ms - from) / (to - from) * width));
   const svg = make("svg", { viewBox: `0 0 ${width} 74`, role: "img", "aria-label": "states of the node over time" });
   let state = found.before || (about && about.first_ms > from ? null : "unknown"), since = from;
   const band = (name, a, b) => { if (name && b > a) svg.append(make("rect", { class: "s-" + name, x: x(a), y: 6, width: Math.max(0.5, x(b) - x(a)), height: 22, rx: 2 }, make("title", {}, `${name}: ${clock(a)} – ${clock(b)}`))); };
@@ -104,7 +107,7 @@ async function slow() {
   try {
     const [events, series, gaps, log] = await Promise.all([get(path("/events", span)), get(path("/series", span)), get(path("/gaps")), get(path("/messages", "&topic=log&limit=100"))]);
     timeline(events, gaps.rows);
-    $("plots").replaceChildren(...(series.series.length ? series.series.map(s => plot(s, series.since_ms, series.now_ms)) : [make("span", { class: "dim" }, "No numbers in this time.")]));
+    $("plots").replaceChildren(...(series.series.length ? series.series.map(s => plot(s, beginning(series), series.now_ms)) : [make("span", { class: "dim" }, "No numbers in this time.")]));
     $("events").replaceChildren(...events.events.slice().reverse().map(e => make("tr", {}, make("td", { class: "dim" }, clock(e.ms)), make("td", {}, e.kind), make("td", {}, e.detail))));
     $("gaps").replaceChildren(...(gaps.rows.length ? gaps.rows.map(g => make("tr", {}, make("td", { class: "dim" }, clock(g.opened_ms)), make("td", {}, `${g.first}–${g.last}`), make("td", {}, chip(g.state), g.asked ? ` asked ×${g.asked}` : ""),
       make("td", { class: "right" }, g.recovered), make("td", { class: "right" }, g.gone), make("td", { class: "mono" }, g.missing.slice(0, 60)))) : [make("tr", {}, make("td", { class: "dim", colspan: 6 }, "Nothing is or was missing."))]));

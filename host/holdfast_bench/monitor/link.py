@@ -184,13 +184,17 @@ class _Client(paho.Client):
 
 
 class Link:
-    """owner: see above. `at` is (host, port); tls: an ssl.SSLContext or None; will: (topic, payload) published retained when we vanish."""
+    """owner: see above. `at` is (host, port); tls: an ssl.SSLContext or None; will: (topic, payload) published retained when we vanish.
 
-    def __init__(self, owner, at, client_id, filters, user=None, password=None, tls=None, will=None, keep_session=True, inflight=INFLIGHT, no_local=True):
+    version: MQTTv5 tries that first. always_subscribe: also where the broker has kept the session, so that it sends what it has in store.
+    pauses: (shortest, longest) between tries, ms."""
+
+    def __init__(self, owner, at, client_id, filters, user=None, password=None, tls=None, will=None, inflight=INFLIGHT, version=paho.MQTTv5,
+                 always_subscribe=True, pauses=(BASE_MS, CAP_MS)):
         self._owner, self.at, self.client_id, self._filters = owner, at, client_id, filters
         self._user, self._password, self._tls, self._will = user, password, tls, will
-        self._keep, self._inflight, self._no_local = keep_session, inflight, no_local
-        self.version = paho.MQTTv5
+        self._inflight, self._always, self._pauses = inflight, always_subscribe, pauses
+        self.version = version
         self.connected = False
         self.connects = self.failures = 0
         self.why_down = "not yet connected"
@@ -198,7 +202,7 @@ class Link:
         self._accepted, self._end = False, None
         self._short = 0             # sessions in a row that ended as soon as they had begun
         self._stopping = False
-        self._waiting = deque()             # (topic, payload, qos, retain)
+        self._waiting = deque()             # (topic, payload, qos, retain, sent)
         self._wake_r, self._wake_w = socket.socketpair()
         self._wake_r.setblocking(False)
         self._wake_w.setblocking(False)
@@ -222,11 +226,11 @@ class Link:
     def alive(self):
         return self._thread is not None and self._thread.is_alive()
 
-    def publish(self, topic, payload, qos=0, retain=False):
-        """Queues a message; False when too many wait. At QoS 0 it goes out now or never."""
+    def publish(self, topic, payload, qos=0, retain=False, sent=None):
+        """Queues a message; False when too many wait. At QoS 0 it goes out now or never. sent(info): called with paho's MQTTMessageInfo."""
         if not self.connected and qos == 0 or len(self._waiting) >= WAITING_MAX:
             return False
-        self._waiting.append((topic, payload, qos, retain))
+        self._waiting.append((topic, payload, qos, retain, sent))
         self.wake()
         return True
 
@@ -278,8 +282,9 @@ class Link:
                 outage = time.monotonic()
             attempt += 1
             # The arithmetic of the nodes (R1, R3): decorrelated, with jitter, quick in the first minute, time already spent subtracted.
-            cap = 1000 if (time.monotonic() - outage) * 1000 < QUICK_MS else CAP_MS
-            last = backoff.wait_ms("decorrelated", attempt, last, min(BASE_MS, cap), cap, getrandbits(29))
+            base, cap = self._pauses
+            cap = min(1000, cap) if (time.monotonic() - outage) * 1000 < QUICK_MS else cap
+            last = backoff.wait_ms("decorrelated", attempt, last, min(base, cap), cap, getrandbits(29))
             wait = backoff.jitter_ms("equal", last, getrandbits(29)) / 1000 - (time.monotonic() - began if not useful else 0)
             self._pause(max(wait, 0.05))
 
@@ -306,7 +311,7 @@ class Link:
 
     def _make(self):
         client = _Client(paho.CallbackAPIVersion.VERSION2, client_id=self.client_id, protocol=self.version,
-                         **({} if self.version == paho.MQTTv5 else {"clean_session": not self._keep}))
+                         **({} if self.version == paho.MQTTv5 else {"clean_session": False}))
         client.connect_timeout = CONNECT_LIMIT_S
         if self._user is not None:
             client.username_pw_set(self._user, self._password)
@@ -325,10 +330,10 @@ class Link:
         kwargs = {}
         if self.version == paho.MQTTv5:
             properties = Properties(PacketTypes.CONNECT)
-            properties.SessionExpiryInterval = SESSION_S if self._keep else 0
+            properties.SessionExpiryInterval = SESSION_S
             properties.ReceiveMaximum = self._inflight
             properties.MaximumPacketSize = PACKET_MAX
-            kwargs = {"clean_start": not self._keep, "properties": properties}
+            kwargs = {"clean_start": False, "properties": properties}
         try:
             client.connect(*self.at, keepalive=KEEPALIVE_S, **kwargs)
         except OSError:
@@ -400,8 +405,10 @@ class Link:
     def _send_waiting(self, client):
         waiting = self._waiting
         for _ in range(min(len(waiting), PUBLISHES)):
-            topic, payload, qos, retain = waiting.popleft()
-            client.publish(topic, payload, qos, retain)
+            topic, payload, qos, retain, sent = waiting.popleft()
+            info = client.publish(topic, payload, qos, retain)
+            if sent:
+                sent(info)
 
     def _drain_wake(self):
         try:
@@ -425,13 +432,15 @@ class Link:
         self._accepted = True
         self.connects += 1
         self._kept = bool(flags.session_present)
+        self._granted = 0
+        if self._kept and not self._always:
+            return self._up()
         for each in self._filters:
             if self.version == paho.MQTTv5:
                 shared = each.startswith("$share/")
-                client.subscribe(each, options=SubscribeOptions(qos=1, noLocal=self._no_local and not shared))
+                client.subscribe(each, options=SubscribeOptions(qos=1, noLocal=not shared))
             else:
                 client.subscribe(each, qos=1)
-        self._granted = 0
 
     def _on_subscribe(self, client, userdata, mid, reasons, properties):
         if any(r.is_failure for r in reasons):
@@ -440,8 +449,11 @@ class Link:
             return
         self._granted += 1
         if self._granted == len(self._filters):
-            self.connected, self.why_down = True, ""
-            self._owner.up(self._kept)
+            self._up()
+
+    def _up(self):
+        self.connected, self.why_down = True, ""
+        self._owner.up(self._kept)
 
     def _on_disconnect(self, client, userdata, flags, reason, properties):
         self._end = self._end or (reason.getName() if hasattr(reason, "getName") else str(reason))

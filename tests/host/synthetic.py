@@ -68,7 +68,11 @@ def main_job(lose=()):
             arrives = before = max(arrives, before + 1)  # in the order of handing over
             if "%s:%d" % (life, n) not in lose:
                 add(arrives, "broker", "recv", topic="holdfast/node/sensor/n", payload="%s:%d 21.5" % (life, n), qos=1, retain=False, dup=False, board="b1")
-                add(arrives + 15, "board/b1", "ack", i=i)
+                add(arrives - 8, "board/b1", "sent", i=i, dup=0, ticks=arrives - 8)
+                add(arrives + 15, "board/b1", "ack", i=i, ticks=arrives + 15)
+    for t in (3000, 6000, 40_500, 43_500):
+        add(t, "broker", "recv", topic="holdfast/node/metrics", payload='{"i":9001,"b":1,"t":null,"p":"{\\"rssi\\":-6%d}"}' % (t % 7), qos=1, retain=False,
+            dup=False, board="b1")
     add(55_500, "bench", "cut")
     add(55_900, "bench", "drained", ok=not lose, within_ms=30000, took_ms=400, missing="%d messages" % len(lose) if lose else "")
     return sorted(events, key=lambda e: e["t"])

@@ -82,12 +82,78 @@ def test_files_of_a_report(tmp_path):
 CHROMIUM = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None)
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed")
-def test_a_browser_draws_every_lane(tmp_path):
+needs_browser = pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed (Debian: apt install chromium): nobody has looked at the page")
+
+
+def browse(tmp_path, html, script="", hash="", width=1200):
+    """The page's DOM as text after `script` has run in it."""
     path = tmp_path / "page.html"
-    path.write_text(page(result(LOST), PLAN))
-    dom = subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir=%s" % (tmp_path / "profile"),
-                          "--dump-dom", path.as_uri() + "#t=10000-30000"], capture_output=True, text=True, timeout=60).stdout
+    act = "<script>addEventListener('load', () => setTimeout(() => { %s; }, 300))</script></body>" % script
+    path.write_text(html.replace("</body>", act))
+    return subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+                           "--disable-component-update", "--disable-sync", "--user-data-dir=%s" % (tmp_path / "profile"), "--window-size=%d,900" % width,
+                           "--virtual-time-budget=5000", "--dump-dom", path.as_uri() + hash], capture_output=True, text=True, timeout=110).stdout
+
+
+@needs_browser
+def test_a_browser_draws_every_lane(tmp_path):
+    dom = browse(tmp_path, page(result(LOST), PLAN), hash="#t=10000-30000")
     assert 'data-drawn="yes"' in dom
-    assert re.search(r'class="seg-suspect"', dom) and re.search(r'class="flight lost"', dom) and re.search(r'class="mark bite"', dom)
+    for drawn in ("seg-suspect", "flight lost", "mark bite", "bars sent", "dots rtt", "dots rssi", "found bad"):
+        assert 'class="%s"' % drawn in dom, drawn
     assert "10.0 s – 30.0 s of" in dom  # the part that the address asked for
+
+
+@needs_browser
+def test_a_finding_leads_to_its_moment_and_so_does_its_key(tmp_path):
+    html = page(result(LOST), PLAN)
+    assert "11.3 s – 17.3 s of" in browse(tmp_path, html, "document.querySelector('[data-at]').click()")
+    key = "document.getElementById('chart').dispatchEvent(new KeyboardEvent('keydown', { key: 'n', bubbles: true }))"
+    assert "11.3 s – 17.3 s of" in browse(tmp_path, html, key)
+
+
+@needs_browser
+def test_drawing_a_box_looks_closer_and_a_double_click_shows_the_whole_run_again(tmp_path):
+    box = """const c = document.getElementById('chart'), r = c.getBoundingClientRect(), at = (type, share) => c.dispatchEvent(
+        new PointerEvent(type, { pointerId: 1, pointerType: 'mouse', bubbles: true, clientX: r.left + r.width * share, clientY: r.top + 50 }));
+        c.setPointerCapture = () => {}; at('pointerdown', .25); at('pointermove', .5); at('pointerup', .5)"""
+    end = max(e["t"] for e in result(LOST).events) / 1000
+    assert "%.1f s – %.1f s of" % (end / 4, end / 2) in browse(tmp_path, page(result(LOST), PLAN), box)
+    assert "0.0 s – %.1f s of" % end in browse(tmp_path, page(result(LOST), PLAN), box + "; c.dispatchEvent(new MouseEvent('dblclick', { bubbles: true }))")
+
+
+@needs_browser
+def test_on_a_phone_nothing_is_wider_than_the_screen(tmp_path):
+    dom = browse(tmp_path, page(result(LOST), PLAN), "document.title = 'over ' + (document.documentElement.scrollWidth - document.documentElement.clientWidth)", width=500)
+    assert "<title>over 0</title>" in dom
+
+
+def index_of(tmp_path, *results):
+    write_reports([(r, PLAN) for r in results], tmp_path / "r")
+    return (tmp_path / "r" / "index.html").read_text()
+
+
+def test_the_index_knows_every_run_that_was_ever_written_there(tmp_path):
+    index_of(tmp_path, result())
+    text = index_of(tmp_path, result(LOST), judge([], PLAN, "sim"))
+    assert "3 runs" in text and "1 good" in text and "1 bad" in text and "1 unknown" in text
+    assert 'href="main_job-twin-7.html"' in text and 'href="main_job-twin-7-2.html"' in text
+    assert "a1:70" in text  # what was found
+    assert not re.search(r'src\s*=|url\(|@import|fetch\(', text)
+
+
+def test_a_run_that_was_deleted_is_gone_from_the_index_and_a_damaged_index_is_begun_anew(tmp_path):
+    index_of(tmp_path, result(), result(LOST))
+    (tmp_path / "r" / "main_job-twin-7.html").unlink()
+    assert "main_job-twin-7.html" not in index_of(tmp_path, judge([], PLAN, "sim"))
+    (tmp_path / "r" / "index.json").write_text("{")
+    assert "1 runs" in index_of(tmp_path, judge([], PLAN, "twin"))
+
+
+@needs_browser
+def test_the_index_sorts_and_filters(tmp_path):
+    html = index_of(tmp_path, result(), result(LOST))
+    first = "document.title = document.querySelector('tbody').rows[0].cells[4].textContent"
+    assert "<title>3</title>" in browse(tmp_path, html, "const h = [...document.querySelectorAll('th')].find(h => h.textContent === 'lost'); h.click(); h.click(); " + first)
+    shown = "document.title = [...document.querySelector('tbody').rows].filter(r => !r.hidden).length + ' shown'"
+    assert "<title>1 shown</title>" in browse(tmp_path, html, "document.querySelector('button.bad').click(); " + shown)

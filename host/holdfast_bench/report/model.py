@@ -1,9 +1,13 @@
 """What the page draws: lanes and log, worked out from the history. Pure; the page's script only draws."""
 
-from ..checks.ledger import fold
+import json
+
+from ..checks.ledger import envelope, fold
+from ..checks.timing import TICKS_PERIOD
 from ..words import in_words
 
 # Events that come many times a second: they are drawn as lanes; the log shows them on request.
+TRAFFIC_STEPS = 240  # the lane of traffic is counted in at most so many stretches
 FREQUENT = ("accept", "sent", "ack", "recv")
 
 
@@ -17,7 +21,9 @@ def view_model(result, plan):
         "end": end, "cut": ledger.cut_at, "ready": next((e["t"] for e in events if _is(e, "bench", "expect") and e.get("id") == "ready"), None),
         "faults": _faults(events, plan, end), "expects": [{"t": e["t"], "ok": e["ok"], "what": e["what"]} for e in events if _is(e, "bench", "expect")],
         "boards": [{"name": b, "states": _states(events, b, end), "marks": _marks(events, b), "lives": _lives(events, b),
-                    "queue": _queue(ledger, b), "messages": _messages(ledger, b)} for b in boards],
+                    "queue": _queue(ledger, b), "messages": _messages(ledger, b), "traffic": _traffic(events, b, end), "rtt": _round_trips(events, b),
+                    "rssi": _signal(events, b)} for b in boards],
+        "findings": [{"t": f.t, "law": f.law, "text": f.text, "verdict": f.verdict} for f in result.findings if f.t is not None],
         "log": [{"t": e["t"], "src": e["src"], "ev": e["ev"], "text": in_words(e), "level": _level(e)} for e in events],
     }
 
@@ -106,6 +112,52 @@ def _queue(ledger, board):
     return steps
 
 
+def _traffic(events, board, end):
+    """{"every": ms, "sent": [[index, count], …], "acked": …}: how many messages the board sent and had acknowledged, per stretch of time."""
+    every = max(500, -(-end // TRAFFIC_STEPS // 500) * 500)
+    count = {"sent": {}, "acked": {}}
+    for e in events:
+        if _of(e, "board", board) and e["ev"] in ("sent", "ack"):
+            its = count["sent" if e["ev"] == "sent" else "acked"]
+            its[e["t"] // every] = its.get(e["t"] // every, 0) + 1
+    return {"every": every, **{name: sorted(map(list, its.items())) for name, its in count.items()}}
+
+
+def _round_trips(events, board):
+    """[[acknowledged at, ms since it was sent last], …], by the board's own ticks, which the console's delay does not touch."""
+    sent, trips = {}, []
+    for e in events:
+        if not _of(e, "board", board):
+            continue
+        if e["ev"] == "boot":
+            sent.clear()
+        elif e["ev"] == "sent" and "i" in e:
+            sent[e["i"]] = e.get("ticks", e["t"])
+        elif e["ev"] == "ack" and e.get("i") in sent:
+            trips.append([e["t"], (e.get("ticks", e["t"]) - sent.pop(e["i"])) % TICKS_PERIOD])
+    return trips
+
+
+def _signal(events, board):
+    """[[t, dBm], …] of the radio, as the board reports it in its metrics (over the console or on their topic)."""
+    found = []
+    for e in events:
+        told = None
+        if _of(e, "board", board) and isinstance(e.get("metrics"), dict):
+            told = e["metrics"]
+        elif _of(e, "board", board) and e["ev"] == "metrics":
+            told = e
+        elif _is(e, "broker", "recv") and e.get("board") == board and e["topic"].endswith("/metrics"):
+            opened = envelope(e)
+            try:
+                told = json.loads(opened.payload) if opened else None
+            except ValueError:
+                told = None
+        if isinstance(told, dict) and isinstance(told.get("rssi"), (int, float)):
+            found.append([e["t"], told["rssi"]])
+    return found
+
+
 def _messages(ledger, board):
     """[handed over, arrived or null, name, "" | "lost" | "dropped" | "beyond" | "dup"] of every message."""
     rows = []
@@ -133,7 +185,7 @@ def _placed(rows):
 def _level(e):
     if e["ev"] in FREQUENT:
         return "frequent"
-    if e.get("ok") is False or e["ev"] in ("bite", "drop", "stopped", "starve", "port_lost") or e.get("sev") in ("ERROR", "FATAL"):
+    if e.get("ok") is False or e["ev"] in ("bite", "drop", "stopped", "starve", "port_lost") or e["ev"] == "alarm" and e["on"] or e.get("sev") in ("ERROR", "FATAL"):
         return "bad"
     if e["src"] == "bench" or e["src"].startswith("chip/"):
         return "note"

@@ -17,7 +17,8 @@ function el(name, attrs, parent, text) {
 const seconds = (t, digits) => (t / 1000).toFixed(digits === undefined ? (view[1] - view[0] < 4000 ? 2 : 1) : digits) + " s";
 
 // --- layout: which lane stands where ---------------------------------------------------------------------------------
-const TOP = 24, LABEL = 15, GAP = 9, H = { fault: 23, state: 25, queue: 66, flights: 104 };
+const TOP = 24, LABEL = 15, GAP = 9, H = { fault: 23, state: 25, queue: 66, flights: 104, traffic: 46, rtt: 44, rssi: 34 };
+const DETAIL = data.boards.length > 3;  // of many boards the first lanes only, until somebody asks for more
 
 function rowsOfFaults() {
   const ends = [], roomForName = data.faults.length > 7 ? .16 : Infinity;  // a few get a row each
@@ -42,6 +43,10 @@ function layout() {
     add("state", of + "connection", H.state, board);
     add("queue", of + "waiting on the board (messages)", H.queue, board);
     add("flights", of + "each message: handed over → at the broker", H.flights, board);
+    if (DETAIL) continue;
+    if (board.traffic.sent.length) add("traffic", of + `messages sent (up) and acknowledged (down) in ${board.traffic.every / 1000} s`, H.traffic, board);
+    if (board.rtt.length) add("rtt", of + "round trip of a message (ms)", H.rtt, board);
+    if (board.rssi.length) add("rssi", of + "signal (dBm)", H.rssi, board);
   }
   return { lanes, height: y };
 }
@@ -66,9 +71,10 @@ function draw() {
     el("rect", { class: "shade", x: x(f.t0), width: Math.max(x(f.t1) - x(f.t0), 1), y: TOP, height: plan.height - TOP }, svg);
   for (const lane of plan.lanes) {
     el("text", { class: "lane", x: 2, y: lane.y - 4 }, svg, lane.label);
-    ({ faults, state: states, queue, flights })[lane.kind](svg, lane);
+    ({ faults, state: states, queue, flights, traffic, rtt, rssi })[lane.kind](svg, lane);
   }
   for (const board of data.boards) marks(svg, board);
+  findings(svg);
   if (data.cut !== null && seen(data.cut, data.cut)) {
     el("line", { class: "cut", x1: x(data.cut), x2: x(data.cut), y1: TOP, y2: plan.height }, svg);
     el("title", {}, svg.lastChild, "what is handed over after this line does not count: the run is over, the rest is draining");
@@ -161,6 +167,50 @@ function flights(svg, lane) {
   }
 }
 
+function traffic(svg, lane) {
+  const { every, sent, acked } = lane.board.traffic, top = Math.max(1, ...sent.map(s => s[1]), ...acked.map(s => s[1]));
+  const middle = lane.y + lane.h / 2, scale = (lane.h / 2 - 2) / top;
+  for (const [name, bars, sign] of [["sent", sent, -1], ["acked", acked, 1]]) {
+    let d = "";
+    for (const [index, count] of bars) if (seen(index * every, (index + 1) * every)) {
+      const left = x(index * every), right = Math.max(x((index + 1) * every) - .6, left + .6);
+      d += `M${left.toFixed(1)} ${middle}V${(middle + sign * count * scale).toFixed(1)}H${right.toFixed(1)}V${middle}`;
+    }
+    el("path", { class: "bars " + name, d }, svg);
+  }
+  el("line", { class: "base", x1: 0, x2: width, y1: middle, y2: middle }, svg);
+  el("text", { class: "tick", x: width - 2, y: lane.y + 8, "text-anchor": "end" }, svg, top);
+}
+
+// A value over time as dots; the scale is logarithmic where the values need it, and two of them are named.
+function dots(svg, lane, points, name, unit) {
+  const inView = points.filter(p => seen(p[0], p[0]));
+  el("line", { class: "base", x1: 0, x2: width, y1: lane.y + lane.h, y2: lane.y + lane.h }, svg);
+  if (!points.length) return;
+  const values = points.map(p => p[1]), low = Math.min(...values), high = Math.max(...values);
+  const wide = low > 0 && high / low > 30, at = v => wide ? Math.log(v) : v, span = at(high) - at(low) || 1;
+  const y = v => lane.y + lane.h - 3 - (at(v) - at(low)) / span * (lane.h - 8);
+  let d = "";
+  for (const [t, v] of inView) d += `M${x(t).toFixed(1)} ${y(v).toFixed(1)}h.01`;
+  el("path", { class: "dots " + name, d }, svg);
+  for (const v of high > low ? [high, low] : [high]) el("text", { class: "tick", x: width - 2, y: y(v) + (v === high ? 8 : 0), "text-anchor": "end" }, svg, Math.round(v) + unit);
+}
+function rtt(svg, lane) { dots(svg, lane, lane.board.rtt.map(([t, v]) => [t, Math.max(v, 1)]), "rtt", ""); }
+function rssi(svg, lane) { dots(svg, lane, lane.board.rssi, "rssi", ""); }
+
+// What the verdict is about stands in the chart as well: a line, and a flag that says it.
+function findings(svg) {
+  let free = -Infinity;
+  for (const f of data.findings) if (seen(f.t, f.t)) {
+    const g = el("g", { class: "found " + f.verdict }, svg);
+    el("line", { x1: x(f.t), x2: x(f.t), y1: TOP - 10, y2: plan.height }, g);
+    el("path", { d: `M${x(f.t)} ${TOP - 12}l5 5l-5 5l-5 -5z` }, g);
+    el("title", {}, g, `${f.law}: ${f.text} (${seconds(f.t, 2)})`);
+    const w = f.law.length * 6.6 + 12;
+    if (x(f.t) > free && x(f.t) + w < width) { el("text", { x: x(f.t) + 8, y: TOP + 2 }, g, f.law); free = x(f.t) + w; }
+  }
+}
+
 function marks(svg, board) {
   const lanes = plan.lanes.filter(l => l.board === board), top = lanes[0].y, bottom = lanes[lanes.length - 1];
   let free = -Infinity;
@@ -191,6 +241,7 @@ function look(t0, t1) {
   const span = Math.min(Math.max(t1 - t0, CLOSEST), END);
   const from = Math.min(Math.max((t0 + t1) / 2 - span / 2, 0), END - span);
   view = [from, from + span];
+  if (window.history.replaceState) try { window.history.replaceState(null, "", span < END ? `#t=${Math.round(view[0])}-${Math.round(view[1])}` : "#"); } catch { /* a page inside a page */ }
   schedule();
 }
 const zoom = (factor, at) => { const t = at === undefined ? (view[0] + view[1]) / 2 : at; look(t - (t - view[0]) * factor, t + (view[1] - t) * factor); };
@@ -200,7 +251,9 @@ let waiting = false;
 function schedule() {
   if (waiting) return;
   waiting = true;
-  requestAnimationFrame(() => { waiting = false; draw(); listLog(); });
+  const now = () => { if (waiting) { waiting = false; draw(); listLog(); } };
+  requestAnimationFrame(now);
+  setTimeout(now, 150);  // a page that nobody looks at gets no frames, and is to be right when somebody prints it
 }
 
 $("in").onclick = () => zoom(.5);
@@ -211,9 +264,15 @@ chart.addEventListener("wheel", e => {
   else if (e.ctrlKey || e.metaKey || e.shiftKey) { e.preventDefault(); zoom(Math.pow(1.0025, e.deltaY || e.deltaX), timeAt(e.clientX - chart.getBoundingClientRect().left)); }
 }, { passive: false });
 chart.addEventListener("keydown", e => {
-  const act = { "+": () => zoom(.5), "=": () => zoom(.5), "-": () => zoom(2), ArrowLeft: () => pan(-.2), ArrowRight: () => pan(.2), "0": () => look(0, END) }[e.key];
+  const act = { "+": () => zoom(.5), "=": () => zoom(.5), "-": () => zoom(2), ArrowLeft: () => pan(-.2), ArrowRight: () => pan(.2), "0": () => look(0, END), n: nextFinding }[e.key];
   if (act) { e.preventDefault(); act(); }
 });
+
+function nextFinding() {
+  const later = data.findings.map(f => f.t).filter(t => t > (pointer === null ? -1 : pointer)).sort((a, b) => a - b);
+  const t = later.length ? later[0] : data.findings.length ? Math.min(...data.findings.map(f => f.t)) : null;
+  if (t !== null) { look(t - 3000, t + 3000); pointer = t; }
+}
 
 const fingers = new Map();
 let pinch = null;
@@ -266,6 +325,8 @@ function point(t, at) {
     const near = b.messages.reduce((best, m) => Math.abs(m[0] - t) < Math.abs(best[0] - t) ? m : best, [Infinity]);
     if (near.length > 1 && Math.abs(near[0] - t) < Math.max((view[1] - view[0]) * .004, 20))
       rows.push(["message " + near[2], near[1] === null ? near[3] : "after " + seconds(near[1] - near[0], 2)]);
+    const rttNear = b.rtt.reduce((best, r) => Math.abs(r[0] - t) < Math.abs(best[0] - t) ? r : best, [Infinity]);
+    if (Math.abs(rttNear[0] - t) < (view[1] - view[0]) * .004) rows.push([prefix + "round trip", rttNear[1] + " ms"]);
     for (const m of b.marks) if (Math.abs(m.t - t) < (view[1] - view[0]) * .006) rows.push([prefix + m.kind, m.text]);
   }
   tip.replaceChildren(Object.assign(document.createElement("b"), { textContent: seconds(pointer, 2) }));

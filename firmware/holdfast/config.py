@@ -16,7 +16,7 @@ TABLE = (
     ("id", None, "name"),  # name of the node in its topics and as MQTT client id; null: "hf-" and the chip's own number
     ("base", "holdfast", "name"),  # first level of every topic
     ("wifi", None, "networks"),  # networks to join, tried in turn: ssid, key; optional bssid, static [address, mask, gateway, DNS]
-    ("brokers", None, "brokers"),  # brokers, the preferred one first: host; optional port (1883), user, password, tls (true, or an object: see TLS), protocol (mqtt, or frames for a gateway: port 7180), transport (tcp, udp)
+    ("brokers", None, "brokers"),  # brokers, the preferred one first: host; optional port (1883), user, password, tls (true, or an object: see TLS), protocol (mqtt, or frames for a gateway: port 7180), transport (tcp, udp, ws with path)
     ("classes", [{"name": "normal"}, {"name": "keep", "overflow": "drop_newest"}], "classes"),  # classes of messages: name, overflow (drop_oldest, drop_newest, raise), ttl_s (0: never too old)
     ("envelope", "json", ["json", "frame", "none"]),  # how payloads travel: with sequence, boot and time as JSON or as a binary frame (docs/frames.md), or bare
     ("keepalive_s", 30, (5, 3600)),  # MQTT keep-alive: the broker publishes the last will 1.5 times this after the last packet [s]
@@ -174,13 +174,20 @@ def _network(name, given):
 def _broker(name, given):
     broker = {"host": _text(name + ".host", given.pop("host", None), 1, 253)}
     broker["protocol"] = _check(name + ".protocol", given.pop("protocol", "mqtt"), ["mqtt", "frames"])
-    broker["transport"] = _check(name + ".transport", given.pop("transport", "tcp"), ["tcp", "udp"])
+    broker["transport"] = _check(name + ".transport", given.pop("transport", "tcp"), ["tcp", "udp", "ws"])
     if broker["transport"] == "udp" and broker["protocol"] != "frames":
         raise ConfigError("%s.transport: udp carries the protocol frames only" % name)
     broker["tls"] = tls = _tls(name + ".tls", given.pop("tls", False))
-    if tls and broker["transport"] != "tcp":
-        raise ConfigError("%s.tls: needs the transport tcp" % name)
+    if tls and broker["transport"] == "udp":
+        raise ConfigError("%s.tls: not over udp" % name)
     port = 7180 if broker["protocol"] == "frames" else 8883 if tls else 1883
+    if broker["transport"] == "ws":
+        if broker["protocol"] == "frames":
+            raise ConfigError("%s.transport: ws carries the protocol mqtt only" % name)
+        port = 443 if tls else 80
+        broker["path"] = _text(name + ".path", given.pop("path", "/mqtt"), 1, 100)
+        if broker["path"][0] != "/" or " " in broker["path"]:
+            raise ConfigError("%s.path: %r does not begin with / or has a blank" % (name, broker["path"]))
     broker["port"] = _check(name + ".port", given.pop("port", port), (1, 65535))
     for key in ("user", "password"):
         text = given.pop(key, None)

@@ -45,11 +45,16 @@ class Endpoint:
             from .transport_udp import Udp
 
             return Udp()
+        line = Tcp()
         if self.broker["tls"]:
             from .transport_tls import Tls
 
-            return Tls(self.broker)
-        return Tcp()
+            line = Tls(self.broker)
+        if self.broker["transport"] == "ws":
+            from .transport_ws import WebSocket
+
+            line = WebSocket(line, self.broker)
+        return line
 
     # The address to dial. before_dns(): called when this is going to block. Raises Fault: dns.
     def address(self, stamp, before_dns):

@@ -2,8 +2,8 @@
 # May import: socket, errors.   Time: none.   Blocks: resolve() for up to 7 s per DNS server when none answers.
 #
 # Contract of a transport (R43): dial() begins, poll `sock` until it takes bytes; then read() with opening=True raises when that failed, and
-# secure() begins what the transport itself has to negotiate. read() and write() return 0 for "nothing now, poll and ask again", and raise
-# Fault when it is over. close() may be called at any time.
+# secure() begins what the transport itself has to negotiate. read() and write() return 0 for "nothing now, poll and ask again", write() -1
+# for "not before something has come"; they raise Fault when it is over. sent() sends what write() has taken and could not send; False: that waits for room. close() may be called at any time.
 from errno import EAGAIN, EINPROGRESS
 import socket
 
@@ -39,6 +39,9 @@ class Tcp:
 
     def secure(self):
         pass
+
+    def sent(self):
+        return True
 
     # Bytes put into buf, 0 when there are none now. opening: nothing has come back yet.
     def read(self, buf, opening):

@@ -68,6 +68,7 @@ class Wire:
                 while n == len(data):  # a datagram, or what TLS holds, may be more
                     n = self.line.read(self._in, False)
                     if not n:
+                        self.flush()  # the transport may have waited for just this
                         break
                     now = ticks_ms()
                     session.receive(data, n, now)
@@ -82,14 +83,18 @@ class Wire:
     # Writes what the session has put into its buffer, as far as there is room. Raises Fault.
     def flush(self):
         out = self.session.out
+        if not self.line.sent():
+            return self._await_room()
         while out.end:
             n = self.line.write(out.pending())
-            if not n:
-                return self._await_room()
+            if n < 1:
+                return None if n else self._await_room()
             out.wrote(n)
             if not out.end:
                 self._box.written()
                 self.session.pump(ticks_ms())
+        if not self.line.sent():
+            self._await_room()
 
     def close(self):
         for task in (self._reader, self._writer):

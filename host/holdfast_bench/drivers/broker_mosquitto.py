@@ -29,11 +29,13 @@ def free_port(host=HOST):
 
 
 class Mosquitto:
-    """One mosquitto process; the port stays the same over restarts. users: {name: password}, None: everyone. extra: lines of its configuration."""
+    """One mosquitto process; the port stays the same over restarts. users: {name: password}, None: everyone. extra: lines of its configuration.
+    websockets: MQTT over WebSocket as well, at ws_port."""
 
     kind = "mosquitto"
 
-    def __init__(self, host=HOST, port=0, users=None, program=None, extra=()):
+    def __init__(self, host=HOST, port=0, users=None, program=None, extra=(), websockets=False):
+        self.ws_port = free_port(host) if websockets else None
         self.program = program or find_mosquitto()
         if not self.program:
             raise BrokerError("mosquitto is not installed: install it, or use the driver 'builtin'")
@@ -58,7 +60,8 @@ class Mosquitto:
             if self._process.poll() is not None:
                 break
             try:
-                socket.create_connection((self.host, self.port), 1).close()
+                for port in filter(None, (self.port, self.ws_port)):
+                    socket.create_connection((self.host, port), 1).close()
                 return self
             except OSError:
                 time.sleep(0.02)
@@ -69,6 +72,8 @@ class Mosquitto:
     def _configure(self):
         conf = ["listener %d %s" % (self.port, self.host), "persistence true", "persistence_location %s/" % self._folder,
                 "log_type error", "log_type warning", *self._extra]
+        if self.ws_port:
+            conf += ["listener %d %s" % (self.ws_port, self.host), "protocol websockets"]
         if self._users is None:
             conf.append("allow_anonymous true")
         else:

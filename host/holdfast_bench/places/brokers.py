@@ -26,6 +26,12 @@ class OwnBroker:
         host = self._driver.host
         return ("127.0.0.1" if host == "0.0.0.0" else host), self._driver.port
 
+    @property
+    def ws_address(self):
+        """Where it speaks MQTT over WebSocket; None: nowhere."""
+        port = getattr(self._driver, "ws_port", None)
+        return (self.address[0], port) if port else None
+
     def start(self):
         self.gate(True)
         try:
@@ -102,14 +108,16 @@ def watch(broker, history, stack, user=None, password=None, board_of=lambda topi
     return witness.publish
 
 
-def start_broker(wanted, stack, host="127.0.0.1", port=0, users=None):
-    """A running broker of the wanted kind ("mosquitto", "builtin"; None: mosquitto where it is installed).
+def start_broker(wanted, stack, host="127.0.0.1", port=0, users=None, websockets=False):
+    """A running broker of the wanted kind ("mosquitto", "builtin"; None: mosquitto where it is installed). websockets: at ws_address, too,
+    where the broker can.
 
     It ends with `stack`. Raises BenchError when it is not installed or the port is taken.
     """
     kind = wanted or ("mosquitto" if find_mosquitto() else "builtin")
     if kind == "mosquitto" and not find_mosquitto():
         raise BenchError("mosquitto is not installed: install it, or use --broker builtin")
-    broker = OwnBroker((Mosquitto if kind == "mosquitto" else BuiltinBroker)(host=host, port=port, users=users))
+    more = {"websockets": True} if websockets and kind == "mosquitto" else {}
+    broker = OwnBroker((Mosquitto if kind == "mosquitto" else BuiltinBroker)(host=host, port=port, users=users, **more))
     stack.callback(broker.close)
     return broker.start()

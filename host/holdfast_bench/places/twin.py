@@ -34,7 +34,8 @@ def rig(plan, history, options, stack):
     loaded = not options.fresh and all(flashcache.restore(image, _flash(folder, name)) for name in plan["boards"])
     password = secrets.token_hex(8)
     world = plan.get("world", {})
-    brokers = [start_broker(wanted_kind(plan, options), stack, users={USER: password}) for _ in range(world.get("brokers", 1))]
+    brokers = [start_broker(wanted_kind(plan, options), stack, users={USER: password}, websockets=services.over_websocket(plan["config"]))
+               for _ in range(world.get("brokers", 1))]
     names = ["broker%s.test" % (n + 1 if n else "") for n in range(len(brokers))]
     ips = []
     for broker, name in zip(brokers, names):

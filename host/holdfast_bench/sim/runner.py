@@ -228,12 +228,12 @@ def _share_kb(micropython, work):
         shutil.rmtree(probe)
     plan_kb = PLAN_FACTOR * os.path.getsize(work / "spec.json") // 1024
     spec = json.loads((work / "spec.json").read_text())
-    extras_kb = GATEWAY_KB if any("frames_port" in broker for broker in spec["brokers"]) else 0
+    extras_kb = GATEWAY_KB if any("frames_port" in broker or "ws_port" in broker for broker in spec["brokers"]) else 0
     return int(kept.read_text()) // 1024 + (WORLD_WORKING_KB + extras_kb + plan_kb) * micropython.bits // 32
 
 
 WORLD_WORKING_KB = 200  # what the world needs beside what it is: frames under way, connections that a hanging broker has not closed, queues
-GATEWAY_KB = 48         # the gateway's code, and the numbers it remembers
+GATEWAY_KB = 48         # the code of a gateway or a WebSocket server, and what they remember
 PLAN_FACTOR = 3         # bytes of heap that a byte of the plan's JSON takes, generously: about 2 were seen
 
 

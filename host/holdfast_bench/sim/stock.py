@@ -9,7 +9,7 @@ from . import runner
 
 STREAMS = Path(__file__).resolve().parents[1] / "campaign" / "app" / "main.py"
 WIFI = {"ssid": "holdfast", "key": "holdfast-key"}
-FRAMES_PORT = 7180
+FRAMES_PORT, WS_PORT = 7180, 80
 BROKER = {"ip": "10.73.0.2", "port": 1883, "name": "broker.test", "user": "node", "password": "node-password"}
 
 
@@ -25,6 +25,8 @@ def stock_spec(plan, firmware=None, seed=None, **world):
     for broker, entry in zip(brokers, settings.get("brokers", [])):
         if entry.get("protocol") == "frames":
             broker["frames_port"] = entry.get("port", FRAMES_PORT)
+        if entry.get("transport") == "ws":
+            broker["ws_port"] = entry.get("port", WS_PORT)
     named = world.pop("named", False)
     secrets = {"wifi": [WIFI], "brokers": [{"host": b["name"] if named else b["ip"], "port": b["port"], "user": b["user"], "password": b["password"]}
                                            for b in brokers]}

@@ -7,9 +7,11 @@ from holdfast_bench.checkout import SCENARIOS
 from holdfast_bench.scenario.load import load
 from holdfast_bench.scenario.plan import compile_plan
 from holdfast_bench.sim import stock
+from holdfast_bench.sim.runner import idle_plan
 
-NAMES = ["frame_envelope", "frames_gateway", "frames_udp"]
+NAMES = ["frame_envelope", "frames_gateway", "frames_udp", "websocket"]
 GATEWAY = {"brokers": [{"protocol": "frames", "port": 7180}]}
+WEBSOCKET = {"brokers": [{"transport": "ws", "port": 80}]}
 ELSEWHERE = ["ap_outage", "broker_restart", "half_open", "refused"]
 
 
@@ -25,7 +27,16 @@ def test_scenario(name):
     assert result.verdict == "good", result.findings
 
 
+@pytest.mark.parametrize("over", [GATEWAY, WEBSOCKET], ids=["gateway", "websocket"])
 @pytest.mark.parametrize("name", ELSEWHERE)
-def test_everyday_trouble_is_no_different_over_a_gateway(name):  # R22
-    result = simulated(name, 5, **GATEWAY)
+def test_everyday_trouble_is_no_different_over(name, over):  # R22
+    result = simulated(name, 5, **over)
     assert result.verdict == "good" and result.numbers["lost"] == 0, result.findings
+
+
+@pytest.mark.parametrize("ping_s, closes", [(8, False), (200, True)])
+def test_a_proxy_that_closes_idle_links_is_kept_awake_by_the_heartbeat(ping_s, closes):  # R13, R22: it closes after 60 s
+    config = {"ping_s": ping_s, "keepalive_s": 600, "metrics_s": 0, "app": {"period_ms": 150_000}, **WEBSOCKET}
+    events = stock.run({**idle_plan(400_000), "config": config})
+    assert bool([e for e in events if e["ev"] == "err"]) == closes
+    assert [e for e in events if e["ev"] == "state" and e.get("new") == "online"]

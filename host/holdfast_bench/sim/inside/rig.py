@@ -20,6 +20,7 @@ from .history import History
 from .moments import Moments
 from .tally import Tally
 
+WS_IDLE_MS = 60_000         # as common reverse proxies have it
 GATEWAY = "10.73.0.1"       # the access point, which is also the name server
 CHIP = "10.73.0.15"
 BACKLOG = 40                # connections that a hanging broker leaves in its machine's queue, before that is full
@@ -98,6 +99,9 @@ class Rig:
             users = {entry["user"].encode(): entry["password"].encode()}
         broker = BrokerHost(self.kernel, self.hosts[ip], entry["port"], Broker(users, _Ears(self, number)))
         broker.start()
+        if "ws_port" in entry:
+            from ...world.websocket import WebSocketHost
+            WebSocketHost(broker, entry["ws_port"], idle_ms=WS_IDLE_MS)
         if "frames_port" in entry:
             from ...world.gateway import GatewayHost
             GatewayHost(broker, entry["frames_port"], ip)

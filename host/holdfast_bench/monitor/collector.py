@@ -400,11 +400,16 @@ class Collector:
 
     # -- the rest --------------------------------------------------------------------------------------------------------
 
+    def ping(self, device):
+        """Asks a node for a sign of life (R14)."""
+        now_ms = wall_ms()
+        self.counters.pings += 1
+        self._ping_ms[device] = now_ms
+        return self.link.publish("%s%s/cmd/ping" % (self._prefix, device), b'{"type":"ping","timestamp":%d}' % now_ms)
+
     def command(self, device, name, body, who):
         """Sends cmd/<name> to a node. False when the broker is not there."""
-        sent = self.link.publish("%s%s/cmd/%s" % (self._prefix, device, name), body, qos=0 if name == "ping" else 1)
-        if name == "ping":
-            self._ping_ms[device] = wall_ms()
+        sent = self.link.publish("%s%s/cmd/%s" % (self._prefix, device, name), body, qos=1)
         if sent and who:
             self.tell(wall_ms(), device, "command", "%s by %s" % (name, who))
         return sent
@@ -428,9 +433,7 @@ class Collector:
             if not self.sharing.leads:
                 return
         for device in self.presence.scan(now_ms, settings.pings_per_s * SCAN_MS // 1000):
-            self.counters.pings += 1
-            self._ping_ms[device] = now_ms
-            self.link.publish("%s%s/cmd/ping" % (self._prefix, device), b'{"type":"ping","timestamp":%d}' % now_ms)
+            self.ping(device)
         if settings.resend and self.link.connected:
             watches = self.presence.watches
             for device, epoch, ranges in self.resend.due(now_ms, lambda d: d in watches and watches[d].state == ONLINE, RESENDS_PER_SCAN):

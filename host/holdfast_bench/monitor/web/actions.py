@@ -84,7 +84,9 @@ class Actions:
         return {"ok": True, "sent": name}
 
     def _ping(self, device, body):
-        return self._send(device, "ping", {"type": "ping", "timestamp": wall_ms()})
+        if not self._collector.ping(device):
+            raise Refusal(503, "no connection to the broker")
+        return {"ok": True, "sent": "ping"}
 
     def _resend(self, device, body):
         return {"ok": True, "missing": self._collector.resend.hurry(device, wall_ms())}

@@ -31,13 +31,13 @@ class Gateway:
         self._tasks = set()
         self.published = self.delivered = self.repeated = self.accepted = 0
 
-    async def start(self, tcp=None, udp=None):
-        """tcp, udp: (address, port) to listen on. Raises BenchError when a port is taken."""
+    async def start(self, tcp=None, udp=None, tls=None):
+        """tcp, udp: (address, port) to listen on; tls: an SSLContext for TCP. Raises BenchError when a port is taken."""
         self._loop = asyncio.get_running_loop()
         self._tcp = self._udp = None
         try:
             if tcp:
-                self._tcp = await self._loop.create_server(lambda: _Tcp(self), *tcp)
+                self._tcp = await self._loop.create_server(lambda: _Tcp(self), *tcp, ssl=tls)
             if udp:
                 self._udp, _ = await self._loop.create_datagram_endpoint(lambda: _Udp(self), local_addr=udp)
         except OSError as e:

@@ -1,7 +1,9 @@
 """TLS to a real mosquitto, on MicroPython's own sockets (R21): verified by default, each way of failing named, the loop never held up."""
 
+import contextlib
 import datetime
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -15,6 +17,9 @@ from on_sockets import Program
 
 from holdfast_bench.choices import choices
 from holdfast_bench.drivers.broker_mosquitto import find_mosquitto, free_port
+from holdfast_bench.gateway import Gateway
+from holdfast_bench.places.brokers import start_broker
+from holdfast_bench.places.services import Service
 
 WORK = """
 async def work():
@@ -112,6 +117,40 @@ def test_what_cannot_be_verified_is_refused_and_the_broker_barred(tmp_path, brok
         assert "err tls" in said and words in said
         with pytest.raises(AssertionError, match="no line"):
             n.wait("state dialing", limit_s=3)  # a human is wanted: no hammering
+
+
+@pytest.mark.parametrize("interpreter", ["micropython", "micropython32"])
+def test_websocket_in_tls(tmp_path, keys, interpreter):  # R22
+    if not getattr(choices(), interpreter):
+        pytest.skip("no such interpreter here")
+    port = free_port()
+    # Behind the first one: a mosquitto with this kind of listener alone does not start.
+    more = "listener %d 127.0.0.1\nprotocol websockets\ncertfile %s/broker.test.pem\nkeyfile %s/broker.test.key.pem\n" % (port, keys, keys)
+    process, _ = mosquitto(tmp_path, keys, "broker.test", more)
+    config = {"brokers": [{"host": "127.0.0.1", "port": port, "transport": "ws", "tls": {"name": "broker.test", "ca": str(keys / "ca.der")}}]}
+    try:
+        with Program(tmp_path, WORK, config, interpreter) as n:
+            for i in range(60):
+                n.wait("ack %d" % (i + 1))
+            assert not [line for line in n.seen if line.startswith(("err", "stall"))]
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_frames_in_tls(tmp_path, keys):  # R22, R33
+    with contextlib.ExitStack() as stack:
+        broker = start_broker("mosquitto", stack)
+        service = Service()
+        stack.callback(service.stop)
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(keys / "broker.test.pem", keys / "broker.test.key.pem")
+        gateway = service.call(Gateway(broker.address).start(("127.0.0.1", 0), tls=tls))
+        config = {"brokers": [{"host": "127.0.0.1", "port": gateway.tcp_port, "protocol": "frames", "tls": {"name": "broker.test", "ca": str(keys / "ca.der")}}]}
+        with Program(tmp_path, WORK, config) as n:
+            for i in range(60):
+                n.wait("ack %d" % (i + 1))
+            assert not [line for line in n.seen if line.startswith(("err", "stall"))]
 
 
 def test_certificate_that_is_over_is_refused(tmp_path, keys):

@@ -1,9 +1,9 @@
 """A broker, a database and monitors for the tests of the monitor."""
 
 import io
-import time
 
 import pytest
+from waiting import until
 from fake_node import FakeNode
 
 from holdfast_bench.drivers.broker_mosquitto import find_mosquitto
@@ -11,17 +11,6 @@ from holdfast_bench.monitor.logs import Log
 from holdfast_bench.monitor.service import Monitor
 from holdfast_bench.monitor.settings import load
 from holdfast_bench.places.brokers import start_broker
-
-
-def until(what, limit_s=60, every_s=0.05):
-    """Waits until what() is true and returns it; fails by saying what was last seen."""
-    deadline = time.monotonic() + limit_s
-    while True:
-        found = what()
-        if found:
-            return found
-        assert time.monotonic() < deadline, "waited %g s for %s; last seen: %r" % (limit_s, getattr(what, "__name__", "it"), found)
-        time.sleep(every_s)
 
 
 @pytest.fixture

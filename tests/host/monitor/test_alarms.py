@@ -9,7 +9,7 @@ import time
 
 import paho.mqtt.client as paho
 import pytest
-from conftest import until
+from waiting import until
 
 from holdfast_bench.errors import BenchError
 from holdfast_bench.monitor import alarms as alarms_module

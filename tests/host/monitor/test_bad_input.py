@@ -4,7 +4,7 @@ import random
 import time
 
 import pytest
-from conftest import until
+from waiting import until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_collecting import rows, stored

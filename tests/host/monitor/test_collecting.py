@@ -4,7 +4,7 @@ import json
 import sqlite3
 import time
 
-from conftest import until
+from waiting import until
 
 
 def rows(monitor, columns="device, epoch, seq, topic, payload, qos, arrivals, trace", where=""):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import until
+from waiting import until
 from test_web import TOKEN, ask
 
 from holdfast_bench import monitor as package

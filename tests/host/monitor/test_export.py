@@ -5,7 +5,7 @@ import json
 import time
 
 import pytest
-from conftest import until
+from waiting import until
 from test_collecting import rows
 
 from holdfast_bench.errors import BenchError

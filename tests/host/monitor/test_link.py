@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from conftest import until
+from waiting import until
 from hypothesis import given
 from hypothesis import strategies as st
 from test_collecting import rows

@@ -6,7 +6,7 @@ import shutil
 import time
 
 import pytest
-from conftest import until
+from waiting import until
 
 pytest.importorskip("selenium", reason="the page: the package selenium is not installed")
 CHROMIUM, DRIVER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome"), shutil.which("chromedriver")

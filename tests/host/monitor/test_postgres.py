@@ -4,7 +4,7 @@ import threading
 import time
 
 import pytest
-from conftest import until
+from waiting import until
 from postgres_server import Server, find
 from test_kill import check, held, killed_under_load
 

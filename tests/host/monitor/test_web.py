@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from conftest import until
+from waiting import until
 from prometheus_client.parser import text_string_to_metric_families
 
 from holdfast_bench.errors import BenchError

@@ -247,11 +247,18 @@ function look(t0, t1) {
 const zoom = (factor, at) => { const t = at === undefined ? (view[0] + view[1]) / 2 : at; look(t - (t - view[0]) * factor, t + (view[1] - t) * factor); };
 const pan = share => { const d = (view[1] - view[0]) * share; look(view[0] + d, view[1] + d); };
 
-let waiting = false;
-function schedule() {
+let waiting = false, logToo = false;
+function schedule(onlyChart) {
+  logToo = logToo || onlyChart !== true;
   if (waiting) return;
   waiting = true;
-  const now = () => { if (waiting) { waiting = false; draw(); listLog(); } };
+  const now = () => {
+    if (!waiting) return;
+    waiting = false;
+    draw();
+    if (logToo) listLog();
+    logToo = false;
+  };
   requestAnimationFrame(now);
   setTimeout(now, 150);  // a page that nobody looks at gets no frames, and is to be right when somebody prints it
 }
@@ -338,7 +345,7 @@ function point(t, at) {
   }
   tip.style.top = TOP + 4 + "px";
   if (at > width / 2) { tip.style.right = width - at + 14 + "px"; tip.style.left = ""; } else { tip.style.left = at + 14 + "px"; tip.style.right = ""; }
-  if (!waiting) { waiting = true; requestAnimationFrame(() => { waiting = false; draw(); }); }
+  schedule(true);
 }
 
 // --- log of the part in view ----------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ TABLE = (
     ("spool_at", 75, (10, 100)),  # they are moved to flash when RTC memory is so full: what a loss of power may cost [%]
     ("spool_erases", 5000, (1, 1000000)),  # flash blocks that may be erased a day for that; then the overflow policies decide
     ("payload_max", 512, (1, 1024)),  # longest payload that publish() takes [bytes]
-    ("out_bytes", 1536, (512, 4096)),  # output buffer: what is written to the network in one piece [bytes]
+    ("out_bytes", 1440, (512, 4096)),  # output buffer: what is written to the network in one piece; the chip sends 1440 in one packet [bytes]
     ("in_bytes", 1024, (128, 8192)),  # longest message that is handed to a handler [bytes]
     ("ntp", None, "host"),  # time server, by address or name, which sets the clock by SNTP; null: somebody else does
     ("ntp_s", 86400, (60, 604800)),  # how often [s]

@@ -3,6 +3,7 @@
 from typing import Annotated, Optional
 
 import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from ..errors import BenchError
@@ -13,21 +14,24 @@ _MET = {True: Text("met", style="bold green"), False: Text("not met", style="bol
 
 
 def register(app):
-    app.command("perf", epilog="Examples: [bold]holdfast perf[/]; [bold]holdfast perf --json perf.json[/]; [bold]holdfast perf sizes --runs 1[/]")(perf)
+    app.command("perf", epilog="Examples: [bold]holdfast perf[/]; [bold]holdfast perf --json perf.json[/]; [bold]holdfast perf sizes[/]; [bold]holdfast perf clients --runs 1 --alone[/]")(perf)
 
 
 @told
 def perf(
     part: Annotated[Optional[list[str]], typer.Argument(help="Only these parts: %s; otherwise all." % ", ".join(PARTS))] = None,
     runs: Annotated[int, typer.Option(min=1, max=100, help="Repetitions of everything that chance has a hand in; the table shows the median.")] = 5,
+    alone: Annotated[bool, typer.Option(help="Without the other clients: umqtt.simple, umqtt.robust, paho-mqtt.")] = False,
+    simulated: Annotated[bool, typer.Option(help="In the simulation only: seconds instead of minutes, and no other clients.")] = False,
     json_file: Annotated[Optional[str], typer.Option("--json", metavar="FILE", help=JSON_HELP)] = None,
 ):
     """Measure what the node can do: recovery, detection, throughput, stalls, memory – beside other clients, each with its bar."""
     for name in part or ():
         if name not in PARTS:
             raise BenchError("there is no part %r; there are: %s" % (name, ", ".join(PARTS)))
-    with err.status("measuring", spinner="dots") as status:
-        figures = measure(part or PARTS, runs, lambda text: status.update("measuring: " + text))
+    with Progress(TextColumn("measuring"), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        figures = measure(part or PARTS, runs, None if simulated else not alone, lambda text, done, total: progress.update(task, description=text, completed=done, total=total if done else None))
     write_json([figure.as_json() for figure in figures], json_file)
     if json_file != "-":
         out.print(_table(figures))

@@ -12,6 +12,7 @@ from ..checks.ledger import numbered
 from ..sim import stock_spec
 from ..sim.runner import run
 from .figures import Figure
+from .sizes import PLAIN
 
 ONE_WAY_MS = 25
 OUTAGE_MS = 20_000
@@ -42,6 +43,7 @@ def measure(seeds, said=lambda text: None):
             handed_over += result.numbers["accepted"]
         figures.append(_figure(name, values))
     figures.append(Figure("lost", lost, "%d messages handed over in %d simulated outages" % (handed_over, len(OUTAGES) * len(seeds))))
+    figures += throughput(said)
     for name, period_ms in (("detect_publishing_s", 1000), ("detect_idle_s", 3_600_000)):
         said(name)
         values = []
@@ -50,6 +52,39 @@ def measure(seeds, said=lambda text: None):
             values.append(_detected_s(run(_spec(plan)).events()))
         figures.append(_figure(name, values))
     return figures
+
+
+def throughput(said=lambda text: None):
+    """hundred_*, first_puback_s and stall_ms; virtual time has no chance in it, one run each will do."""
+    figures = []
+    for name, one_way_ms in (("hundred_rtt50_s", 25), ("hundred_rtt200_s", 100)):
+        said(name)
+        events = _application(100, 0, 30_000, one_way_ms)
+        dialled = next(e["t"] for e in events if e["ev"] == "dial")
+        arrived = [e["t"] for e in events if e["ev"] == "recv" and e["topic"].endswith("/s")]
+        value = (arrived[99] + one_way_ms - dialled) / 1000 if len(arrived) >= 100 else None
+        figures.append(Figure(name, value, "simulation, virtual time: TCP as on the chip, 5760 bytes on their way at most; 6 bytes each, in the JSON envelope"))
+    said("first_puback_s")
+    events = _application(1, 0, 10_000, ONE_WAY_MS)
+    dialled = next(e["t"] for e in events if e["ev"] == "dial")
+    arrived = next(e["t"] for e in events if e["ev"] == "recv" and e["topic"].endswith("/s"))
+    figures.append(Figure("first_puback_s", (arrived + ONE_WAY_MS - dialled) / 1000, "simulation, virtual time: from the first SYN, the Wi-Fi being up"))
+    said("stall_ms")
+    outage = [_fault("blackhole", 30_000, False), {"id": "blackhole.end", "after": "ready", "delay_ms": 60_000, "do": "end", "of": "blackhole"}]
+    events = _application(0, 1000, 90_000, ONE_WAY_MS, outage)
+    figures.append(Figure("stall_ms", max([e["ms"] for e in events if e["ev"] == "stall"], default=0), "simulation, virtual time"))
+    return figures
+
+
+def _application(queued, every_ms, run_ms, one_way_ms, actions=()):
+    """The events of a run of plain/simulated.py."""
+    plan = _plan(1, (), ())
+    plan["actions"] += [{**action, "boards": ["b1"]} for action in actions]
+    spec = _spec({**plan, "run_ms": run_ms, "deadline_ms": run_ms + 100_000, "drain_ms": 1000,
+                  "config": {"verbose": False, "app": {"queued": queued, "every_ms": every_ms}}})
+    spec.world = {**(spec.world or {}), "delay_ms": one_way_ms}
+    spec.main = PLAIN / "simulated.py"
+    return run(spec).events()
 
 
 def _spec(plan):

@@ -37,12 +37,12 @@ def test_another_client_is_shown_beside_and_not_judged():
 
 
 def test_outages_are_measured_and_reported_for_machines(tmp_path):  # R12, R13, R30, R31
-    done = perf("outages", "--runs", "1", "--json", str(tmp_path / "perf.json"))
+    done = perf("clients", "--simulated", "--runs", "1", "--json", str(tmp_path / "perf.json"))
     assert done.returncode == 0, done.stderr
     figures = {f["name"]: f for f in json.loads((tmp_path / "perf.json").read_text())}
-    assert set(figures) == {*outages.OUTAGES, "detect_publishing_s", "detect_idle_s", "lost"}
+    assert set(figures) == {*outages.OUTAGES, "detect_publishing_s", "detect_idle_s", "lost", "hundred_rtt50_s", "hundred_rtt200_s", "first_puback_s", "stall_ms"}
     assert all(set(f) == {"name", "value", "unit", "bar", "met", "how"} for f in figures.values())
-    for name in ("recover_refused_s", "recover_blackhole_s", "recover_dead_flows_s", "detect_publishing_s", "detect_idle_s", "lost"):
+    for name in ("recover_refused_s", "recover_blackhole_s", "recover_dead_flows_s", "detect_publishing_s", "detect_idle_s", "lost", "first_puback_s", "stall_ms"):
         assert figures[name]["met"] is True and "virtual time" in figures[name]["how"] or name == "lost", figures[name]
     assert "recover_refused_s" in done.stdout and "met" in done.stdout
 

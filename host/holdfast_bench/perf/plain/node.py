@@ -72,6 +72,8 @@ async def main():
     if spec.get("sampler"):
         asyncio.create_task(sampler())
     n = spec.get("queued", 0)
+    if not n and not spec.get("every_ms"):
+        node.publish("s", "%032d" % 1)  # and then idle
     while True:
         if spec.get("every_ms"):
             n += 1

@@ -29,6 +29,7 @@ _URGENT = const(8)
 _PID_STATUS = const(65001)  # the session's own packet ids lie above those of messages
 _PID_SUBSCRIBE = const(65002)
 _PID_NOTE = const(65003)  # and up, 500 in turn
+_ANSWERS_MAX = const(64)  # answers that wait for room
 _OVERHEAD = const(9)  # bytes of a PUBLISH besides topic and payload, at most
 _PROBES = const(3)
 _LONGEST = const(1048576)  # bytes of a packet that is put up with; more than in_bytes of it is skipped
@@ -78,6 +79,7 @@ class Session(MQTTClient):
         self._pings = self._probes = self._oldest = 0
         self._timed = 0  # packet id whose round trip is being measured
         self._listed = []  # the SUBSCRIBE on its way
+        self._answers = []  # (first byte, packet id) that `out` had no room for
         self._telling = False  # is the last status on its way?
         self._held = end.patient
         self._patience = self._cfg["connack_ms"] + (_HANDSHAKE_MS if end.broker.get("tls") else 0)
@@ -143,6 +145,8 @@ class Session(MQTTClient):
 
     # Puts as many messages into `out` as window, pace and room allow.
     def pump(self, now):
+        while self._answers and self.out.room() >= _OVERHEAD:
+            self.out.answer(*self._answers.pop(0))
         if self._held:
             return
         while self._notes:
@@ -261,14 +265,20 @@ class Session(MQTTClient):
                 self._listed = []
                 # Patterns without an answer of their own are refused: nothing will come for them.
                 self._owner.subscribed([asked[i][0] for i in range(len(asked)) if i + 2 >= len(body) or body[i + 2] & 0x80])
-        elif out.room() < _OVERHEAD:
-            raise Fault("protocol", "flood")  # it sends what wants answers without reading them
         elif kind == _PUBREC:
             self._outbox.received(pid)
-            out.answer(_PUBREL, pid)
+            self._answer(_PUBREL, pid)
         elif kind == _PUBREL:
             self._inbox().forget(pid)
-            out.answer(_PUBCOMP, pid)
+            self._answer(_PUBCOMP, pid)
+
+    # Answers the peer's packet; when messages fill `out`, as soon as there is room.
+    def _answer(self, op, pid):
+        if self.out.room() >= _OVERHEAD and not self._answers:
+            return self.out.answer(op, pid)
+        if len(self._answers) >= _ANSWERS_MAX:
+            raise Fault("protocol", "flood")  # it sends what wants answers without reading them
+        self._answers.append((op, pid))
 
     def _incoming(self, op, body, length):
         qos = op >> 1 & 3
@@ -281,9 +291,7 @@ class Session(MQTTClient):
             self.stale = op & 1
             self._owner.message(bytes(body[2:at]), body[start:] if length == len(body) else None)
         if qos:
-            if self.out.room() < _OVERHEAD:
-                raise Fault("protocol", "flood")
-            self.out.answer(_PUBACK if qos == 1 else _PUBREC, pid)
+            self._answer(_PUBACK if qos == 1 else _PUBREC, pid)
 
     # The memory of incoming QoS 2 messages, loaded only where there are any.
     def _inbox(self):

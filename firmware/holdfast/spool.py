@@ -181,6 +181,10 @@ class Spool:
             found = ring.seek(block.head, block.head_seq, block.head_t)
             if not found or found >= top:
                 return
+            if found != block.head_seq:  # numbers in between were lost with a write that was cut off
+                block.head = ring.at
+                block.head_seq = found
+                block.head_t = ring.before
             box.done(found, ring.end, ring.t)
 
     # The log as the next segment, n messages of it waiting; wrap: where it goes on at the front of the area, 0: it does not.

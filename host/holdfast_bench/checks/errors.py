@@ -16,4 +16,6 @@ def errors(case):
     for e in case.of("board", "text"):
         if any(trace in e["text"] for trace in _TRACES):
             findings.append(found("errors", BAD, "the firmware prints: %s" % e["text"][:200], e["t"]))
+    for e in case.of("chip", "spin"):
+        findings.append(found("errors", BAD, "the firmware computes without end: %s" % e["where"], e["t"]))
     return Outcome({}, findings[:5])

@@ -109,12 +109,20 @@ def _script(rig, name, scope):
     except KeyboardInterrupt as e:
         # No Ctrl-C comes over the simulated line: this is the host, which has seen that the firmware computes without ever
         # asking the world for anything. So would it for ever: time goes on without it until something ends its life.
-        rig.told(_where(e))
+        where = _where(e)
+        rig.told(where)
+        rig.history.chip("spin", "where", _innermost(where))
         rig.kernel.wait(None)
     except Exception as e:
         rig.chip.console.print_exception(e)
         return boot.RAISED
     return boot.ENDED
+
+
+def _innermost(trace):
+    """The innermost line of the firmware in a traceback."""
+    lines = [line for line in trace.split("\n") if line.startswith("  File") and "holdfast_bench" not in line]
+    return lines[-1][2:] if lines else ""
 
 
 def _where(error):

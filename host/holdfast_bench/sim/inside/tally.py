@@ -9,6 +9,7 @@ from json import loads
 
 QUIET_MS = 40_000   # online for so long without a message from before the cut: nothing more is coming, and no retransmission late
 GAPS_MAX = 32       # of one life: more are not told apart, the oldest is taken for given up
+GHOSTS_KEPT = 60    # lives before a loss of power of which something may lie in flash
 LIVES_KEPT = 8      # lives that miss nothing and are remembered all the same: an application may have several at a time
 
 
@@ -146,7 +147,7 @@ class Tally:
     def memory_lost(self):
         """Everything that lay in RTC memory is gone; what lay in flash is not."""
         if self._spooled:
-            self._ghosts = (self._ghosts + [life.name for life in self._lives if life.missing()])[-LIVES_KEPT:]
+            self._ghosts = (self._ghosts + [life.name for life in self._lives if life.missing()])[-GHOSTS_KEPT:]
         self._lives.clear()
 
     def cut(self):

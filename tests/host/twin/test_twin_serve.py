@@ -33,7 +33,9 @@ def alive(pid):
 
 
 def started(count):
-    server = subprocess.Popen([sys.executable, "-c", SERVE, str(count)], stdout=subprocess.PIPE, text=True)
+    # Whoever runs the tests in the background may have switched SIGINT off for all it starts.
+    server = subprocess.Popen([sys.executable, "-c", SERVE, str(count)], stdout=subprocess.PIPE, text=True,
+                              preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     ports = []
     for line in server.stdout:
         found = re.match(r"twin\d+\s+(\S+)", line)

@@ -83,7 +83,7 @@ def test_ampy(board, heard, tmp_path):
 
 def test_friendly_repl(line):
     line.write(b"\r\x02")
-    out = line.read_until(b">>> ") + line.read_until(b">>> ")
+    out = line.read_until(b"module with ESP32") + line.read_until(b">>> ")
     assert b"MicroPython v" in out and b"Generic ESP32 module with ESP32" in out
     line.write(b"for i in range(2):\r")
     line.read_until(b"... ")

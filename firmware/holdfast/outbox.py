@@ -41,7 +41,7 @@ class Outbox:
         self.waiting = 0  # messages in the ring not yet acknowledged
         self.accepted = self.acked = self.dropped = 0  # since start
         self.dirty = False  # something was acknowledged that the block in RTC memory does not know of
-        self._holes = 0  # records behind the head that are done
+        self._holes = 0  # records behind the head that are done, and numbers without a record
         self._crowded = 0  # the last urgent message that had to wait in line
         self.urgent = []  # (offset, number, stamp before) of urgent messages not yet acknowledged
         self.seqs = []  # numbers of the messages on their way, oldest first; minus the packet id for those of a side
@@ -50,6 +50,7 @@ class Outbox:
         from .recover import recover
 
         for first, n in recover(ring, self._seen):
+            self._holes += 1
             self.lost(first, n, "unreadable")
         clock.floor(ring.last_t)
         self._pass_done()
@@ -121,8 +122,8 @@ class Outbox:
         block = self.block
         ring = self.ring
         if block.safe_seq == block.head_seq:
-            seq = block.head_seq
-            if policy != "drop_oldest" or not ring.seek(block.head, seq, block.head_t):
+            seq = ring.seek(block.head, block.head_seq, block.head_t)
+            if policy != "drop_oldest" or not seq:
                 return False
             self.topics.look_up(ring.slot, ring.buf, ring.start)
             if self.policies[self.topics.flags >> 4] != "drop_oldest":

@@ -177,15 +177,16 @@ class Spool:
         box = self._box
         block = box.block
         ring = box.ring
-        while block.head_seq < min(top, block.next_seq):
-            found = ring.seek(block.head, block.head_seq, block.head_t)
-            if not found or found >= top:
+        at, seq, last = block.head, block.head_seq, block.head_t
+        while True:
+            seq = ring.seek(at, seq, last)
+            if not seq or seq >= top:
                 return
-            if found != block.head_seq:  # numbers in between were lost with a write that was cut off
-                block.head = ring.at
-                block.head_seq = found
-                block.head_t = ring.before
-            box.done(found, ring.end, ring.t)
+            at = ring.end + 4
+            last = ring.t
+            if not ring.done():
+                box.done(seq, ring.end, ring.t)
+            seq += 1
 
     # The log as the next segment, n messages of it waiting; wrap: where it goes on at the front of the area, 0: it does not.
     def _write(self, n, wrap):

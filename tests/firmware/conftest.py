@@ -38,7 +38,7 @@ class MicroPythonFile(pytest.File):
             for node in tree.body:
                 if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                     item = MicroPythonTest.from_parent(self, name="%s[%s]" % (node.name, interpreter))
-                    item.function, item.run, item.lineno = node.name, run, node.lineno
+                    item.called, item.run, item.lineno = node.name, run, node.lineno
                     if node.name.startswith("test_soak_"):
                         item.add_marker(pytest.mark.soak)
                     yield item
@@ -46,8 +46,8 @@ class MicroPythonFile(pytest.File):
 
 class MicroPythonTest(pytest.Item):
     def runtest(self):
-        wanted = [item.function for item in self.session.items if getattr(item, "run", None) is self.run]
-        result = self.run.result(self.function, wanted)
+        wanted = [item.called for item in self.session.items if getattr(item, "run", None) is self.run]
+        result = self.run.result(self.called, wanted)
         if result["how"] == "skip":
             pytest.skip(result["why"])
         if result["how"] != "ok":

@@ -7,6 +7,7 @@ import time
 
 from holdfast.spool import Spool
 from stand_ins import Device
+from test_tears import torn_note
 import disk
 
 CHIP = True
@@ -297,6 +298,19 @@ def test_garbage_in_the_folder_is_cleared_away():
                 f.write(content)
         node.power_cut()
         assert len(node.drain()) == 3 and files() == []
+
+
+def test_a_number_that_no_message_got_is_no_obstacle():
+    with mounted():
+        node = Node()
+        node.publish(2)
+        node.device.rtc.data = torn_note(node.device)
+        node.reset()
+        assert node.device.drops == [(3, 1, "unreadable")] and node.box.waiting == 1
+        node.drain()
+        node.publish(2)
+        assert node.spool.spill() == 2 and node.box.waiting == 0
+        assert [s for _, s in node.drain()] == [4, 5]
 
 
 def test_messages_expire_in_flash_too():

@@ -140,7 +140,7 @@ class Director:
             moments.forget(entry)
             self._begin(action)
 
-        limit = kernel.after(PATIENCE_MS, over)
+        limit = kernel.after(action.get("patience_ms", PATIENCE_MS), over)
         entry = moments.wait(action["moment"], action.get("nth", 1), strike)
 
     def _begin(self, action):

@@ -24,7 +24,8 @@ def deploy(
     port: Annotated[Optional[str], typer.Option(help="The board's port; not needed when only one such board is plugged in.")] = None,
     secrets: Annotated[Optional[Path], typer.Option(help="The secrets file; otherwise secrets.json in the checkout.")] = None,
     setting: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A setting over the example's, such as --set id=kitchen; several times.")] = None,
-    via: Annotated[Literal["mpremote"], typer.Option(help="The tool underneath.")] = "mpremote",
+    via: Annotated[Literal["mpremote", "ampy"], typer.Option(help="The tool underneath.")] = "mpremote",
+    source: Annotated[bool, typer.Option("--source", help="Deploy .py instead of compiled .mpy: slower to start, readable on the board.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
 ):
     """Deploy the firmware: only what has changed travels, and the board starts with it."""
@@ -39,6 +40,6 @@ def deploy(
         at, baud = choose(board, found, port), found.baud
     config = bundle.make_config(bundle.read_secrets(secrets), assignments(setting))
     say = (lambda text: None) if quiet else (lambda text: out.print("  " + text, markup=False))
-    done = deploying.deploy(at, board, config, baud=baud, say=say)
+    done = deploying.deploy(at, board, config, baud=baud, say=say, via=via, as_source=source)
     if not quiet:
-        out.print("[green]deployed[/] to %s (MicroPython %s): %d files sent, %d were there already" % (at, done.version, len(done.sent), done.kept))
+        out.print("[green]deployed[/] to %s (MicroPython %s): %d files sent, %d were there already" % (at, done.version, len(done.sent), done.kept), soft_wrap=True)

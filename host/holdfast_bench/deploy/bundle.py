@@ -14,6 +14,7 @@ from ..mpy import CompileError, compiled
 PACKAGE_AT = "/lib/holdfast"
 UMQTT_AT = "/lib/umqtt/simple.py"
 CONFIG_AT = "/config.json"
+FOR_BUILDS = ("manifest.py",)      # in the firmware's folder, but not for the board
 
 
 def firmware_files(folder=None, as_source=False):
@@ -31,7 +32,7 @@ def firmware_files(folder=None, as_source=False):
             package = compiled({"holdfast": package}, "firmware") / "holdfast"
         except CompileError as e:
             raise BenchError("the firmware does not compile: %s" % e) from None
-    files = {"/" + p.name: p for p in sorted(folder.glob("*.py"))}  # boot.py, main.py, and what else an application consists of
+    files = {"/" + p.name: p for p in sorted(folder.glob("*.py")) if p.name not in FOR_BUILDS}  # boot.py, main.py, and what else an application consists of
     files.update(("%s/%s" % (PACKAGE_AT, p.name), p) for p in sorted(package.iterdir()) if p.suffix in (".py", ".mpy"))
     return {at: path.read_bytes() for at, path in files.items()}
 

@@ -39,6 +39,7 @@ class Flash:
         self.erases = 0
         self.programs = 0
         self._cut = None
+        self._dead = False
         self._scratch = bytearray(SECTOR)
         self._blank = b"\xff" * SECTOR
 
@@ -65,12 +66,16 @@ class Flash:
     def cut_in(self, bytes_left, reset):
         """The fault: after that many more bytes written (erased or programmed) `reset`, a ChipReset, ends the life."""
         self._cut = [bytes_left, reset]
+        self._dead = False
 
     def _write(self, offset, buf, n):
+        if self._dead:
+            return
         cut = self._cut
         if cut is not None:
             if cut[0] < n:
                 self._cut = None
+                self._dead = True        # whatever the dying program still closes
                 self.image.write_at(offset, buf, cut[0])
                 self.kernel.halt(cut[1])
                 if not heap_locked():

@@ -5,6 +5,7 @@ Heap counts from the import of the first of these modules: MicroPython's own sha
 where they are frozen into it, so umqtt counts here and asyncio does not.
 """
 
+import contextlib
 import json
 import subprocess
 from pathlib import Path
@@ -33,14 +34,16 @@ def measure(said=lambda text: None):
     figures = sizes()
     if not choices().micropython32:
         how = "no 32-bit interpreter here"
-        return figures + [Figure(name, None, how) for name in ("heap_kb", "heap_peak_kb", "heap_node_kb", "heap_node_peak_kb")]
+        return figures + [Figure(name, None, how) for name in ("heap_kb", "heap_peak_kb", "heap_node_kb", "heap_node_peak_kb", "heap_frozen_kb")]
     said("heap")
     with Broker() as port:
         for prefix, program in (("heap", "core.py"), ("heap_node", "node.py")):
-            used = _in_use(program, port)
-            peak_kb = _smallest_heap_kb(program, port)
+            used, before = _in_use(program, port)
+            peak_kb = _smallest_heap_kb(program, port) - before // 1024
             figures.append(Figure(prefix + "_kb", round(used / 1024, 1), "%s on the 32-bit interpreter, one message acknowledged" % program))
-            figures.append(Figure(prefix + "_peak_kb", peak_kb, "smallest heap with which %s connects and gets a PUBACK, whole interpreter" % program))
+            figures.append(Figure(prefix + "_peak_kb", peak_kb, "smallest heap with which %s connects and gets a PUBACK, without what the interpreter and the stand-ins take" % program))
+        used, _ = _in_use("node.py", port, frozen=[path.stem for path in (package() / "holdfast").glob("*.mpy") if path.stem != "__init__"])
+        figures.append(Figure("heap_frozen_kb", round(used / 1024, 1), "node.py with every module loaded before: what is left is data"))
     return figures
 
 
@@ -62,19 +65,19 @@ class Broker:
         self._broker.close()
 
 
-def _command(program, port, heap_kb):
+def _command(program, port, heap_kb, **more):
     spec = {"config": {"wifi": [{"ssid": "perf"}], "brokers": [{"host": "127.0.0.1", "port": port}], "console": False, "watchdog_s": 0},
-            "queued": 1, "heap": True}
+            "queued": 1, "heap": True, **more}
     path = ":".join(str(p) for p in (PLAIN, package(), choices().umqtt))
-    return [*choices().micropython32.command, "-X", "heapsize=%dk" % heap_kb, str(PLAIN / program), json.dumps(spec), path]
+    return [*choices().micropython32.command, "-X", "heapsize=%dk" % heap_kb, str(PLAIN / program), path], json.dumps(spec)
 
 
-def _in_use(program, port):
-    """Heap in use, after a collection, of the connected program, without its measuring part."""
-    lines = _run(_command(program, port, 1024), "heap")
+def _in_use(program, port, **more):
+    """Heap in use, after a collection, of the connected program without its measuring part, and of that alone."""
+    lines = _run(_command(program, port, 1024, **more), "heap")
     if not lines or not lines[-1].startswith("heap "):
         raise BenchError("%s does not get through: %s" % (program, lines[-1] if lines else "no output"))
-    return int(lines[-1].split()[2])
+    return tuple(int(n) for n in lines[-1].split()[2:4])
 
 
 def _smallest_heap_kb(program, port):
@@ -89,11 +92,14 @@ def _smallest_heap_kb(program, port):
     return high
 
 
-def _run(command, until):
+def _run(command_and_spec, until):
     """The lines of a program up to the first that begins with `until`, or its end."""
+    command, spec = command_and_spec
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines = []
     try:
+        process.stdin.write(spec + "\n")
+        process.stdin.flush()
         for line in process.stdout:
             lines.append(line.strip())
             if line.startswith(until + " ") or line.startswith("MemoryError") or line.startswith("err "):
@@ -101,6 +107,7 @@ def _run(command, until):
     finally:
         process.kill()
         process.wait(LIMIT_S)
-        process.stdin.close()
+        with contextlib.suppress(OSError):
+            process.stdin.close()
         process.stdout.close()
     return lines

@@ -36,12 +36,13 @@ def _now_ms():
 class Client:
     """A program under test in the near namespace, read line by line."""
 
-    def __init__(self, link, command):
+    def __init__(self, link, command, first_line):
         self.started_ms = _now_ms()
         self._process = link.near(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self._lines = queue.Queue()
         self.seen = []      # [word, ms, rest]
         threading.Thread(target=self._pump, daemon=True).start()
+        self.tell(first_line)
 
     def _pump(self):
         with contextlib.suppress(ValueError):
@@ -89,15 +90,15 @@ def _holdfast(spec):
     settings = {"config": {"id": "peer", "base": "perf", "wifi": [{"ssid": "perf"}], "brokers": [{"host": FAR}], "console": False, "watchdog_s": 0, "envelope": "none",
                            "rtc_bytes": 8192, "spool_kb": 0, "metrics_s": 0}, **spec}
     path = ":".join(str(p) for p in (PLAIN, package(), choices().umqtt))
-    return [*choices().twin.command, "-X", "heapsize=%dk" % (160 * choices().twin.bits // 32), str(PLAIN / "node.py"), json.dumps(settings), path]
+    return [*choices().twin.command, "-X", "heapsize=%dk" % (160 * choices().twin.bits // 32), str(PLAIN / "node.py"), path], json.dumps(settings) + "\n"
 
 
 def _umqtt(spec, robust=False):
-    return [*choices().twin.command, str(CLIENT_FILES / "umqtt_simple.py"), json.dumps({"host": FAR, "robust": robust, **spec}), str(choices().umqtt)]
+    return [*choices().twin.command, str(CLIENT_FILES / "umqtt_simple.py"), json.dumps({"host": FAR, "robust": robust, **spec}), str(choices().umqtt)], ""
 
 
 def _paho(spec):
-    return [sys.executable, str(CLIENT_FILES / "paho_client.py"), json.dumps({"host": FAR, **spec})]
+    return [sys.executable, str(CLIENT_FILES / "paho_client.py"), json.dumps({"host": FAR, **spec})], ""
 
 
 CLIENTS = {"": _holdfast, "umqtt.simple": _umqtt, "umqtt.robust": lambda spec: _umqtt(spec, True), "paho-mqtt": _paho}
@@ -131,7 +132,7 @@ class Trial:
         self.broker = Mosquitto(host=FAR, port=1883, extra=("set_tcp_nodelay true",)).start()
 
     def start(self, **spec):
-        return Client(self.link, CLIENTS[self.spec["client"]](spec))
+        return Client(self.link, *CLIENTS[self.spec["client"]](spec))
 
     def first(self):
         client = self.start(every_ms=1000)

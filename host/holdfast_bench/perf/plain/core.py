@@ -1,7 +1,7 @@
 # core.py - the firmware's core alone (link, session, outbox, retry), driven by the shortest loop there is, to see what heap it takes.
 import sys
 
-sys.path[:0] = sys.argv[2].split(":")
+sys.path[:0] = sys.argv[1].split(":")
 import time  # noqa: E402
 
 
@@ -18,7 +18,7 @@ import machine  # noqa: E402
 import network  # noqa: E402, F401
 from micropython import const  # noqa: E402, F401
 
-spec = json.loads(sys.argv[1])
+spec = json.loads(sys.stdin.readline())
 from holdfast.config import load  # noqa: E402
 
 cfg = load(spec["config"])
@@ -95,4 +95,4 @@ while not Owner.acks:
 say("ack")
 if spec.get("heap"):
     gc.collect()
-    say("heap", gc.mem_alloc() - before)
+    say("heap", "%d %d" % (gc.mem_alloc() - before, before))

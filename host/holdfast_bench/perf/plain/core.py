@@ -17,14 +17,21 @@ import esp32  # noqa: E402, F401
 import machine  # noqa: E402
 import network  # noqa: E402, F401
 from micropython import const  # noqa: E402, F401
+import umqtt.simple  # noqa: E402, F401
 
 spec = json.loads(sys.stdin.readline())
 from holdfast.config import load  # noqa: E402
 
 cfg = load(spec["config"])
 cfg["id"] = "core"
-sys.modules.pop("holdfast.config")
-del sys.modules["holdfast"].config
+
+
+def unload(name):
+    sys.modules.pop("holdfast." + name)
+    delattr(sys.modules["holdfast"], name)
+
+
+unload("config")
 del load
 gc.collect()
 before = gc.mem_alloc()
@@ -64,6 +71,8 @@ block = Block(machine.RTC(), cfg["rtc_bytes"], lambda: 1)
 clock = Clock(block)
 topics = Topics(block, lambda: b"", lambda blob: None)
 box = Outbox(Ring(block, topics.sizes), topics, clock, ["drop_oldest"], cfg["window"], print)
+unload("layout")  # needed but once, and Node forgets them too
+unload("recover")
 rtt = Rtt(cfg["suspect_ms"], cfg["pingresp_ms"], cfg["probe_ms"])
 session = Session(cfg, "perf/core/", box, rtt, Owner())
 wifi = Wifi(cfg, block, clock.stamp)

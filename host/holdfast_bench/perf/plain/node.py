@@ -23,6 +23,7 @@ import select  # noqa: E402
 import esp32  # noqa: E402, F401
 import machine  # noqa: E402, F401
 import network  # noqa: E402
+import umqtt.simple  # noqa: E402, F401
 
 gc.collect()
 _before = gc.mem_alloc()

@@ -17,7 +17,7 @@ _SHORT = {"handed over": "in", "noticed after": "noticed", "recovered in": "reco
 def summary(results):
     """A renderable for the console: everything of a single run, a row each of several."""
     shown = [(name, label) for name, label, optional in _COLUMNS if not optional or any(r.numbers.get(name) for r in results)]
-    return Group(_one(results[0]) if len(results) == 1 else _many(results, shown), *_findings(results), *_count(results))
+    return Group(_one(results[0]) if len(results) == 1 else _many(results, shown), *findings_of(results), *_count(results))
 
 
 def _one(r):
@@ -52,7 +52,7 @@ def _count(results):
         yield Text(", ".join("%d %s" % (count[v], v) for v in ("good", "bad", "unknown", "skipped") if v in count), style="bold")
 
 
-def _findings(results):
+def findings_of(results):
     for r in results:
         for f in r.findings:
             line = Text()

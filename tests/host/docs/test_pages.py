@@ -12,7 +12,7 @@ import pytest
 import typer.main
 from pages import ROOT, blocks, links, pages, same
 
-from holdfast_bench.cli import app
+from holdfast_bench.cli import app_of
 from holdfast_bench.sim import runner, stock
 
 LIMIT_S = 240
@@ -119,7 +119,7 @@ def _hardware():
 
 @pytest.mark.parametrize("words", list(_hardware()))
 def test_commands_for_a_real_board_are_commands_of_ours(words):
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(app_of())
     command = group.commands[words[0]]
     context = click.Context(command, info_name=words[0])
     try:

@@ -9,7 +9,7 @@ from holdfast_bench.campaign.campaign import Summary, campaign, seeds_of
 from holdfast_bench.campaign.draw import draw
 from holdfast_bench.campaign.store import Store
 from holdfast_bench.campaign.trial import Trial, trial
-from holdfast_bench.cli import app
+from holdfast_bench.cli import app_of
 from holdfast_bench.errors import BenchError
 from holdfast_bench.faults import catalogue
 from holdfast_bench.scenario import compile_plan
@@ -76,14 +76,14 @@ def test_seeds_that_make_no_sense_are_one_clear_line(text, says):
 def test_bad_input_is_one_line_and_status_2(tmp_path, monkeypatch, args, says):
     import re
     monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(app, ["campaign", *args])
+    result = CliRunner().invoke(app_of(), ["campaign", *args])
     assert result.exit_code in (2,), result.output
     assert re.search(says, result.output) and "Traceback" not in result.output
 
 
 def test_command_tells_and_writes_json(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(app, ["campaign", "--seeds", "0:2", "--hours", "0.02", "--json", "out.json"])
+    result = CliRunner().invoke(app_of(), ["campaign", "--seeds", "0:2", "--hours", "0.02", "--json", "out.json"])
     assert result.exit_code == 0, result.output
     told = json.loads((tmp_path / "out.json").read_text())
     assert told["done"] == told["good"] == 2 and told["virtual_s"] >= 144
@@ -92,7 +92,7 @@ def test_command_tells_and_writes_json(tmp_path, monkeypatch):
 
 def test_replay_tells_the_story(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(app, ["replay", "--seed", "3", "--hours", "0.1", "--events", "all.jsonl"])
+    result = CliRunner().invoke(app_of(), ["replay", "--seed", "3", "--hours", "0.1", "--events", "all.jsonl"])
     assert result.exit_code == 0, result.output
     assert "dialing → online" in result.output and "everything is in" in result.output
     events = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]

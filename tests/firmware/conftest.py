@@ -52,6 +52,8 @@ class MicroPythonTest(pytest.Item):
             pytest.skip(result["why"])
         if result["how"] != "ok":
             raise MicroPythonFailure(result["why"])
+        if result["why"]:
+            self.add_report_section("call", "stdout", result["why"])  # pytest -rP shows it
 
     def repr_failure(self, excinfo):
         if isinstance(excinfo.value, MicroPythonFailure):

@@ -48,6 +48,8 @@ TABLE = (
     ("link_limit_s", 60, (30, 600)),  # check-in limit of the network task [s]
     ("watchdog_s", 30, (0, 3600)),  # hardware watchdog; with broker names instead of addresses at least 25; 0: none [s]
     ("stop_ms", 3000, (0, 60000)),  # node.stop() waits so long for messages on their way [ms]
+    ("safe_boots", 8, (0, 14)),  # so many starts in a row that get nowhere, and the node keeps still for a while, its messages untouched and the prompt reachable; 0: never
+    ("safe_s", 900, (10, 86400)),  # that while; then one more try [s]
     ("rtc_bytes", 2048, (512, 8192)),  # RTC memory to use [bytes]
     ("spool_kb", 256, (0, 16384)),  # flash for messages that RTC memory has no room for while there is no connection; 0: none [KB]
     ("spool_at", 75, (10, 100)),  # they are moved to flash when RTC memory is so full: what a loss of power may cost [%]

@@ -15,8 +15,9 @@
 from errno import ECONNABORTED, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, ENOBUFS, ENOMEM, ETIMEDOUT
 
 # FATAL: a reset follows. ERROR: wants a human. All others are WARN: healed by themselves. docs/firmware.md has the handling of each.
-_FATAL = ("starved", "reset")
-_ERRORS = ("auth", "rejected", "protocol", "unacked", "memory", "tls", "app")
+# The order is that of the resume record, where a node notes what its last lives complained of.
+GRAVE = ("starved", "reset", "auth", "rejected", "protocol", "unacked", "memory", "tls", "app")
+_FATAL = GRAVE[:2]
 
 
 # args: kind, what the chip, the port or the peer said.
@@ -25,7 +26,7 @@ class Fault(Exception):
 
 
 def severity(kind):
-    return "ERROR" if kind in _ERRORS else "FATAL" if kind in _FATAL else "WARN"
+    return "FATAL" if kind in _FATAL else "ERROR" if kind in GRAVE else "WARN"
 
 
 # The Fault for an exception of socket, ssl or network. opening: the connection was still being made, where a reset by the

@@ -10,7 +10,7 @@ from time import sleep_ms, ticks_diff, ticks_ms
 from . import VERSION
 from .block import Block
 from .clock import Clock
-from .errors import severity
+from .errors import GRAVE, severity
 from .nvs import Store
 from .outbox import Outbox
 from .ring import Ring
@@ -21,6 +21,10 @@ _URGENT = const(8)  # message flags, see topics.py
 _RETAIN = const(4)
 _BOOTS = const(29)  # in the resume record: boots, the last four reset causes (a nibble each, newest lowest)
 _BOOTS_FORM = ">HH"
+_ERRORS = const(110)  # the last grave error of each of the last four lives: its place in errors.GRAVE, from 1; a nibble each likewise
+_ERRORS_FORM = ">H"
+_QUICK_MAX = const(15)  # quick starts in a row: upper half of block.flags
+_SETTLED_MS = const(120000)  # a life that lasts so long is none of them
 _DROPS = const(106)  # accepted messages given up since the block was formatted, modulo 2**16
 _DROPS_FORM = ">H"
 
@@ -67,7 +71,17 @@ class Node:
         self.cause = machine.reset_cause()
         boots, causes = block.peek(_BOOTS, _BOOTS_FORM)
         self.boots = min(boots + 1, 65535)
-        block.poke(_BOOTS, _BOOTS_FORM, self.boots, causes << 4 & 0xFFF0 | self.cause & 15)
+        causes = causes << 4 & 0xFFF0 | self.cause & 15
+        block.poke(_BOOTS, _BOOTS_FORM, self.boots, causes)
+        errors = block.peek(_ERRORS, _ERRORS_FORM)[0]
+        block.poke(_ERRORS, _ERRORS_FORM, errors << 4 & 0xFFF0)
+        self._count_start(store)
+        self.held = None  # what is to be told about the safe mode that this life began with
+        if 0 < cfg["safe_boots"] <= self.quick:
+            from .safe import hold
+
+            hold(self, causes, errors)
+            _unload("safe")
         self.clock = Clock(block)
         topics = Topics(block, store.load, store.save)
         self._classes = [c["name"] for c in cfg["classes"]]
@@ -85,6 +99,23 @@ class Node:
         _unload("recover")
         # What is accepted can also be sent: the envelope adds a third, at most, and some.
         self.longest = min(cfg["payload_max"], (cfg["out_bytes"] - 320) * 3 // 4, len(block.area) // 4)
+
+    # A start is quick until its life has got anywhere (settled()). Somebody has sent the chip to sleep: nothing went wrong.
+    def _count_start(self, store):
+        block = self._block
+        quick = 0 if self.cause == machine.DEEPSLEEP_RESET else store.quick() if block.fresh else (block.flags >> 4) + 1
+        self.quick = quick = min(quick, _QUICK_MAX)
+        block.flags = block.flags & 15 | quick << 4
+        if not block.torn:  # else the outbox has to see that first, and the count waits for it
+            block.commit()
+
+    # This life has got somewhere: messages were acknowledged, it lasts, it ends in order, or somebody is at the prompt.
+    def settled(self):
+        if self.quick:
+            self.quick = 0
+            self._block.flags &= 15
+            self._block.commit()
+            self._store.settled()
 
     # Loads what the network needs: watchdog, path, supervisor.
     def _load_network(self):
@@ -244,6 +275,12 @@ class Node:
         while True:
             await sleep(3600)
 
+    async def _last(self):
+        from asyncio import sleep_ms
+
+        await sleep_ms(_SETTLED_MS)
+        self.settled()
+
     async def _guard(self, coro):
         try:
             await coro
@@ -259,6 +296,9 @@ class Node:
             "id": self.id, "ver": VERSION, "cause": self.cause, "boots": self.boots, "epoch": self.outbox.block.epoch,
             "queued": self.queued, "life": self.life, "drops": self._block.peek(_DROPS, _DROPS_FORM)[0],
         })
+        if self.held:
+            self.log("ERROR", self.held)
+            self.held = None
 
     # Starts the node's tasks, for an application that runs asyncio itself.
     def start(self):
@@ -276,6 +316,7 @@ class Node:
             create_task(Log(self, cfg["log"]).run())
         get_event_loop().set_exception_handler(self._task_died)
         self.announce()
+        create_task(self._last())
         self._tasks = [create_task(self.supervisor.run())]
         self.watchdog.find("link").task = self._tasks[0]
         self.watchdog.start()
@@ -319,6 +360,7 @@ class Node:
                 self.watchdog.find("link").task = None
                 await self._tasks[0]
                 self.watchdog.forget("link")
+            self.settled()
             self.outbox.commit()
         if save:
             self.save()
@@ -341,6 +383,8 @@ class Node:
     def reset(self, why, kind="hard", ms=0):
         if why:
             self.error("reset", why)
+        if kind == "deepsleep":
+            self.settled()
         self.outbox.commit()
         if self._console:
             self._console.drain()
@@ -354,6 +398,7 @@ class Node:
 
     # The program was stopped from the REPL: the watchdog leaves whoever did that in peace for a while, ten minutes.
     def leave(self):
+        self.settled()
         if self.watchdog:
             self.watchdog.stretch(600000)
 
@@ -376,6 +421,9 @@ class Node:
             self._console.emit(fields)
 
     def error(self, kind, cause):
+        if kind in GRAVE:
+            block = self._block
+            block.poke(_ERRORS, _ERRORS_FORM, block.peek(_ERRORS, _ERRORS_FORM)[0] & 0xFFF0 | GRAVE.index(kind) + 1)
         self.emit("err", {"code": kind, "sev": severity(kind), "msg": str(cause)})
 
     def deliver(self, topic, payload):
@@ -431,3 +479,4 @@ class Node:
     def _starved(self, beat, late_ms):
         self.emit("starve", {"task": beat.name, "late_ms": late_ms})
         self.error("starved", beat.name)
+        self._block.commit()

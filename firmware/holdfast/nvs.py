@@ -1,4 +1,4 @@
-# nvs.py - what must outlive even the RTC memory: boot epoch, table of topics, wear of the spool, in the chip's NVS.
+# nvs.py - what must outlive even the RTC memory: boot epoch, quick starts, table of topics, wear of the spool, in the chip's NVS.
 # May import: esp32.   Time: none.   Blocks: 1-50 ms a write; written at a power-on, at a new topic and when the spool grows only.
 from micropython import const
 from esp32 import NVS
@@ -21,8 +21,21 @@ class Store:
         except OSError:
             n = getrandbits(20) << 10 | 1
         self._nvs.set_i32("epoch", n)
+        self._nvs.set_i32("quick", self.quick() + 1)
         self._nvs.commit()
         return n
+
+    # Starts in a row that found no RTC memory and did not get far: a supply that breaks down when the radio begins to send.
+    def quick(self):
+        try:
+            return self._nvs.get_i32("quick")
+        except OSError:
+            return 0
+
+    def settled(self):
+        if self.quick():
+            self._nvs.set_i32("quick", 0)
+            self._nvs.commit()
 
     # The table of topics, b"" when there is none.
     def load(self):

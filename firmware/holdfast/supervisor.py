@@ -346,6 +346,7 @@ class Supervisor:
     def _recovered(self):
         self._useful = True
         self._returning = False
+        self._node.settled()
         self._ends[self.at].target.succeeded()
         self.recoveries += 1
         self.offline += self._stamp() - self._outage - self._cfg["useful_ms"] // 100

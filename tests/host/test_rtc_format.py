@@ -41,7 +41,7 @@ PLACES = [
     ("topics", "_RESUME", "_RESUME_FORM"), ("node", "_BOOTS", "_BOOTS_FORM"), ("supervisor", "_LADDER", "_LADDER_FORM"),
     ("supervisor", "_BROKER", None), ("path", "_NETWORK", None), ("supervisor", "_WIFI", "_WIFI_FORM"),
     ("endpoint", "_RETRY", "_RETRY_FORM"), ("path", "_RADIO", "_RADIO_FORM"), ("path", "_LEASE", "_LEASE_FORM"),
-    ("endpoint", "_ADDRESS", "_ADDRESS_FORM"), ("received", "_RESUME", "_RESUME_FORM"), ("clock", "_LAST", "_LAST_FORM"), ("node", "_DROPS", "_DROPS_FORM"),
+    ("endpoint", "_ADDRESS", "_ADDRESS_FORM"), ("received", "_RESUME", "_RESUME_FORM"), ("clock", "_LAST", "_LAST_FORM"), ("node", "_DROPS", "_DROPS_FORM"), ("node", "_ERRORS", "_ERRORS_FORM"),
     ("spool", "_PROGRESS", "_PROGRESS_FORM"), ("duty", "_DUTY", "_DUTY_FORM"),
 ]
 REPEATED = {"_RETRY": 3, "_ADDRESS": 3}  # brokers

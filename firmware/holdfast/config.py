@@ -15,21 +15,21 @@ class ConfigError(ValueError):
 TABLE = (
     ("id", None, "name"),  # name of the node in its topics and as MQTT client id; null: "hf-" and the chip's own number
     ("base", "holdfast", "name"),  # first level of every topic
-    ("wifi", None, "networks"),  # networks to join, tried in turn: ssid, key; optional bssid, static [address, mask, gateway, DNS]
+    ("wifi", None, "networks"),  # networks to join, tried in turn: ssid, key; optional bssid, static (address, mask, gateway, DNS)
     ("brokers", None, "brokers"),  # brokers, the preferred one first: host; optional port (1883), user, password, tls (true, or an object: see TLS), protocol (mqtt, or frames for a gateway: port 7180), transport (tcp, udp, ws with path)
     ("classes", [{"name": "normal"}, {"name": "keep", "overflow": "drop_newest"}], "classes"),  # classes of messages: name, overflow (drop_oldest, drop_newest, raise), ttl_s (0: never too old)
     ("envelope", "json", ["json", "frame", "none"]),  # how payloads travel: with sequence, boot and time as JSON or as a binary frame (docs/frames.md), or bare
     ("keepalive_s", 30, (5, 3600)),  # MQTT keep-alive: the broker publishes the last will 1.5 times this after the last packet [s]
     ("ping_s", 8, (1, 1800)),  # silence after which the broker is asked for a sign of life [s]
     ("suspect_ms", 1500, (200, 60000)),  # an answer later than this (or four round trips) makes the link suspect [ms]
-    ("pingresp_ms", 1500, (200, 60000)),  # the same for the answer to a heartbeat [ms]
+    ("pingresp_ms", 1500, (200, 60000)),  # the same as suspect_ms for the answer to a heartbeat [ms]
     ("probe_ms", 400, (100, 20000)),  # pause between the three probes that decide (or two round trips) [ms]
     ("connack_ms", 5000, (500, 60000)),  # limit for the broker's answer to CONNECT [ms]
     ("ack_ms", 20000, (1000, 600000)),  # a message not acknowledged for so long while others are: new connection [ms]
     ("dial_ms", 1000, (200, 30000)),  # limit for one try to connect (or four round trips); some tries get 2, 3 or 6 times that [ms]
     ("window", 16, (1, 256)),  # messages on their way at one time
     ("burst", 128, (0, 256)),  # messages sent at once when a connection begins, whatever the window
-    ("drain_per_s", 50, (0, 1000)),  # pace of messages older than 10 s after that; 0: no limit [1/s]
+    ("drain_per_s", 50, (0, 1000)),  # pace of messages older than 10 s after the burst; 0: no limit [1/s]
     ("policy", "decorrelated", ["decorrelated", "exponential", "gentle", "fixed"]),  # back-off between tries, after the first minute
     ("base_ms", 1000, (50, 60000)),  # shortest back-off [ms]
     ("cap_ms", 10000, (50, 3600000)),  # longest back-off [ms]
@@ -37,7 +37,7 @@ TABLE = (
     ("quick_ms", 60000, (0, 3600000)),  # length of the quick phase at the start of an outage, in which tries are less than a second apart [ms]
     ("useful_ms", 10000, (0, 3600000)),  # time online with acknowledged messages that ends an outage [ms]
     ("breaker_limit", 5, (1, 127)),  # times a broker may accept and drop the node before it is left alone for a while
-    ("open_ms", 30000, (1000, 3600000)),  # that while [ms]
+    ("open_ms", 30000, (1000, 3600000)),  # how long such a broker is left alone [ms]
     ("barred_ms", 900000, (1000, 86400000)),  # pause after a broker has refused name or password [ms]
     ("return_s", 60, (0, 3600)),  # with a backup broker: how often a preferred one is looked for, less often while it does not answer; 0: never [s]
     ("wifi_join_ms", 8000, (3000, 60000)),  # limit for one attempt to associate; the DHCP answer gets 20 s [ms]
@@ -47,18 +47,18 @@ TABLE = (
     ("cooldown_s", 30, (1, 3600)),  # deep sleep in place of the third reset and later ones [s]
     ("link_limit_s", 60, (30, 600)),  # check-in limit of the network task [s]
     ("watchdog_s", 30, (0, 3600)),  # hardware watchdog; with broker names instead of addresses at least 25; 0: none [s]
-    ("stop_ms", 3000, (0, 60000)),  # node.stop() waits so long for messages on their way [ms]
+    ("stop_ms", 3000, (0, 60000)),  # so long node.stop() waits for messages on their way [ms]
     ("safe_boots", 8, (0, 14)),  # so many starts in a row that get nowhere, and the node keeps still for a while, its messages untouched and the prompt reachable; 0: never
-    ("safe_s", 900, (10, 86400)),  # that while; then one more try [s]
+    ("safe_s", 900, (10, 86400)),  # how long it keeps still; then one more try [s]
     ("rtc_bytes", 2048, (512, 8192)),  # RTC memory to use [bytes]
-    ("spool_kb", 256, (0, 16384)),  # flash for messages that RTC memory has no room for while there is no connection; 0: none [KB]
-    ("spool_at", 75, (10, 100)),  # they are moved to flash when RTC memory is so full: what a loss of power may cost [%]
+    ("spool_kb", 256, (0, 16384)),  # flash for messages that RTC memory has no room for without a connection; 0: none [KB]
+    ("spool_at", 75, (10, 100)),  # so full RTC memory may get without a connection before its messages go to flash: what a loss of power may cost [%]
     ("spool_erases", 5000, (1, 1000000)),  # flash blocks that may be erased a day for that; then the overflow policies decide
     ("payload_max", 512, (1, 1024)),  # longest payload that publish() takes [bytes]
     ("out_bytes", 1440, (512, 4096)),  # output buffer: what is written to the network in one piece; the chip sends 1440 in one packet [bytes]
     ("in_bytes", 1024, (128, 8192)),  # longest message that is handed to a handler [bytes]
-    ("ntp", None, "host"),  # time server, by address or name, which sets the clock by SNTP; null: somebody else does
-    ("ntp_s", 86400, (60, 604800)),  # how often [s]
+    ("ntp", None, "host"),  # time server, by address or name, which sets the clock by SNTP; null: somebody else sets it
+    ("ntp_s", 86400, (60, 604800)),  # how often it is asked [s]
     ("metrics_s", 300, (0, 86400)),  # how often the node's numbers go out on the topic `metrics`; 0: never [s]
     ("log", "none", ["none", "INFO", "WARN", "ERROR", "FATAL"]),  # what of the log goes out on the topic `log`: this level and those above
     ("app_ping_s", 0, (0, 3600)),  # how often the receiver behind the broker is asked for a sign of life; 0: never [s]

@@ -10,13 +10,14 @@
 #        dns       the name cannot be resolved           app       an exception in the application
 #        busy      CONNACK: server unavailable           unusable  a message came that cannot be handed over
 #        clock     the clock is not set yet, TLS needs it
-#        starved   a watched task has ended or hangs     reset     the node resets itself
+#        starved   a watched task has ended or hangs     flash     messages cannot be kept in flash
+#        reset     the node resets itself
 # Imported by name: the compiler of the unix port folds "errno.X" into the numbers of its own machine.
 from errno import ECONNABORTED, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, ENOBUFS, ENOMEM, ETIMEDOUT
 
 # FATAL: a reset follows. ERROR: wants a human. All others are WARN: healed by themselves. docs/firmware.md has the handling of each.
 # The order is that of the resume record, where a node notes what its last lives complained of.
-GRAVE = ("starved", "reset", "auth", "rejected", "protocol", "unacked", "memory", "tls", "app")
+GRAVE = ("starved", "reset", "auth", "rejected", "protocol", "unacked", "memory", "tls", "app", "flash")
 _FATAL = GRAVE[:2]
 
 

@@ -58,6 +58,7 @@ KINDS = {
     "heap_node_kb": Kind("KB", "heap in use after gc, connected, 32-bit: whole node"),
     "heap_node_peak_kb": Kind("KB", "smallest heap that does, 32-bit: whole node"),
     "heap_frozen_kb": Kind("KB", "heap in use by the whole node when its code is frozen into the firmware"),
+    "heap_frozen_peak_kb": Kind("KB", "the same at its peak"),
     "core_mpy_bytes": Kind("bytes", ".mpy bytes of link, session, outbox, retry", 16000),
     "all_mpy_bytes": Kind("bytes", ".mpy bytes of the whole package"),
     "rtc_messages_4b": Kind("messages", "messages of 4 bytes that 2048 bytes of RTC memory keep", 180, AT_LEAST),

@@ -20,8 +20,9 @@ from .figures import Figure
 PLAIN = Path(__file__).resolve().parent / "plain"
 # link: path, transport; session: session, packets, envelope, rtt; outbox: outbox, ring, block, topics, clock; retry: retry, backoff, breaker; errors.
 CORE = ("path", "transport", "session", "packets", "envelope", "rtt", "outbox", "ring", "block", "topics", "clock", "retry", "backoff", "breaker", "errors")
+HEAPS = ("heap_kb", "heap_peak_kb", "heap_node_kb", "heap_node_peak_kb", "heap_frozen_kb", "heap_frozen_peak_kb")
 LIMIT_S = 30
-SMALLEST_KB, LARGEST_KB = 16, 192
+SMALLEST_KB, LARGEST_KB = 16, 256
 
 
 def package():
@@ -34,7 +35,7 @@ def measure(said=lambda text: None):
     figures = sizes()
     if not choices().micropython32:
         how = "no 32-bit interpreter here"
-        return figures + [Figure(name, None, how) for name in ("heap_kb", "heap_peak_kb", "heap_node_kb", "heap_node_peak_kb", "heap_frozen_kb")]
+        return figures + [Figure(name, None, how) for name in HEAPS]
     said("heap")
     with Broker() as port:
         for prefix, program in (("heap", "core.py"), ("heap_node", "node.py")):
@@ -42,8 +43,11 @@ def measure(said=lambda text: None):
             peak_kb = _smallest_heap_kb(program, port) - before // 1024
             figures.append(Figure(prefix + "_kb", round(used / 1024, 1), "%s on the 32-bit interpreter, one message acknowledged" % program))
             figures.append(Figure(prefix + "_peak_kb", peak_kb, "smallest heap with which %s connects and gets a PUBACK, without what the interpreter and the stand-ins take" % program))
-        used, _ = _in_use("node.py", port, frozen=[path.stem for path in (package() / "holdfast").glob("*.mpy") if path.stem != "__init__"])
+        frozen = [path.stem for path in (package() / "holdfast").glob("*.mpy") if path.stem != "__init__"]
+        used, before = _in_use("node.py", port, frozen=frozen)
+        peak_kb = _smallest_heap_kb("node.py", port, frozen=frozen) - before // 1024
         figures.append(Figure("heap_frozen_kb", round(used / 1024, 1), "node.py with every module loaded before: what is left is data"))
+        figures.append(Figure("heap_frozen_peak_kb", peak_kb, "smallest heap with which that connects and gets a PUBACK, without the code"))
     return figures
 
 
@@ -80,11 +84,11 @@ def _in_use(program, port, **more):
     return tuple(int(n) for n in lines[-1].split()[2:4])
 
 
-def _smallest_heap_kb(program, port):
+def _smallest_heap_kb(program, port, **more):
     low, high = SMALLEST_KB, LARGEST_KB
     while high - low > 1:
         middle = (low + high) // 2
-        lines = _run(_command(program, port, middle), "ack")
+        lines = _run(_command(program, port, middle, **more), "ack")
         if lines and lines[-1].startswith("ack "):
             high = middle
         else:

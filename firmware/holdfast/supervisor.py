@@ -307,6 +307,7 @@ class Supervisor:
         end.confirm()
         self._box.dirty = True
         self._to("accepted", "session kept" if present else "new session")
+        self.bell.ring()  # subscriptions go out now, not when the node next has something to say
         if self.at and self._return_ms:
             from .failover import watch
 

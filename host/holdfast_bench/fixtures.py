@@ -4,6 +4,7 @@ Everything that breaks something returns a handle: end() heals it, and so does l
 the call returns. What a test leaves broken is healed at its end.
 """
 
+from .checks.ledger import envelope
 from .checks.lost import missing_of
 
 
@@ -44,6 +45,13 @@ class Board:
         got = [e for e in self._bench.events if e["src"] == "broker" and e["ev"] == "recv" and board_of(e) == self.name]
         stem = topic[:-1] if topic.endswith("#") else None
         return [e for e in got for below in ["/".join(e["topic"].split("/")[2:])] if below == topic or stem is not None and below.startswith(stem)]
+
+    def payloads(self, topic="#"):
+        """What the application published there, as far as it has arrived: bytes without the envelope, in the order in which they were handed
+        over, each message once. Bare messages as they came."""
+        opened = [(number, envelope(e)) for number, e in enumerate(self.received(topic))]
+        order = {(o.epoch, o.seq) if o.seq is not None else (-1, number): o.payload for number, o in opened if o is not None}
+        return [order[key] for key in sorted(order)]
 
     def fault(self, name, for_s=None, **args):
         """A fault of the catalogue, for this board only."""

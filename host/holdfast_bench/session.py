@@ -8,9 +8,8 @@ import tempfile
 from dataclasses import replace
 
 from .checks import judge
-from .checks.gaps import gaps
 from .checks.ledger import fold
-from .checks.result import BAD, UNKNOWN, Finding, merge
+from .checks.result import BAD, Finding
 from .deploy.overlay import with_application
 from .errors import BenchError
 from .faults import catalogue
@@ -42,7 +41,7 @@ class Session:
         self.place, self.name, self.ready_s, self._app = place, name, ready_s, app
         self.plan = {"scenario": name, "title": name, "seed": seed, "boards": ["b%d" % (i + 1) for i in range(boards)], "config": config,
                      "sample_ms": config.get("app", {}).get("period_ms"), "deadline_ms": 24 * 3600 * 1000, "drain_ms": 45_000, "actions": [],
-                     "bounds": {}, "always": [], **({"world": world} if world else {})}
+                     "bounds": {}, "always": [], "application": "own", **({"world": world} if world else {})}
         self.options = options or Options()
         self.result = None
         self._stack = contextlib.ExitStack()
@@ -56,7 +55,7 @@ class Session:
             options = self.options
             if self._app is not None:
                 folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-app-"))
-                options = replace(options, firmware=with_application(self._app, folder + "/firmware"))
+                options = replace(options, firmware=with_application(self._app, folder + "/firmware", options.firmware))
             self.rig, self.history = begin(self.plan, self.place, options, self._stack)
             self._stage = Stage(self.rig, self.history, self.plan["boards"], self.plan["seed"])
             self._stack.callback(self._stage.heal, quietly=True)
@@ -215,14 +214,7 @@ class Session:
         return self.result
 
     def _judged(self):
-        events = list(self.events)
-        result = judge(events, self.plan, self.place)
-        if not any(e["ev"] == "accept" for e in events):
-            # The application does not number its messages itself: then the receiver's view has to do.
-            findings = [f for f in result.findings if not (f.law == "lost" and f.verdict == UNKNOWN and not f.ids)]
-            result.findings = [*findings, *gaps(events)]
-            result.verdict = merge(f.verdict for f in result.findings)
-        return result
+        return judge(list(self.events), self.plan, self.place)
 
     # -- names ----------------------------------------------------------------------------------------------------------
 

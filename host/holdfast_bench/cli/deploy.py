@@ -1,5 +1,6 @@
 """`holdfast deploy`: the firmware and its configuration onto a board, with mpremote underneath."""
 
+import tempfile
 from pathlib import Path
 from typing import Annotated, Literal, Optional
 
@@ -9,13 +10,15 @@ from .. import deploy as deploying
 from ..boards import find
 from ..boards.ports import choose
 from ..deploy import bundle
+from ..deploy.overlay import with_application
 from ..errors import BenchError
 from .common import assignments, out, told
 
 
 def register(app):
     app.command("deploy", epilog="Examples: [bold]holdfast deploy --board esp32-devkitc --port /dev/ttyUSB0[/]; "
-                "[bold]holdfast deploy --board twin --port /tmp/twin1[/] (a port that [bold]holdfast twin[/] printed)")(deploy)
+                "[bold]holdfast deploy --board twin --port /tmp/twin1[/] (a port that [bold]holdfast twin[/] printed); "
+                "[bold]holdfast deploy --board esp32-devkitc --app examples/sensor[/]")(deploy)
 
 
 @told
@@ -24,6 +27,7 @@ def deploy(
     port: Annotated[Optional[str], typer.Option(help="The board's port; not needed when only one such board is plugged in.")] = None,
     secrets: Annotated[Optional[Path], typer.Option(help="The secrets file; otherwise secrets.json in the checkout.")] = None,
     setting: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A setting over the example's, such as --set id=kitchen; several times.")] = None,
+    app: Annotated[Optional[Path], typer.Option(metavar="FILE|DIR", help="Your application, instead of the stock one: a main.py, or the folder of one.")] = None,
     via: Annotated[Literal["mpremote", "ampy"], typer.Option(help="The tool underneath.")] = "mpremote",
     source: Annotated[bool, typer.Option("--source", help="Deploy .py instead of compiled .mpy: slower to start, readable on the board.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
@@ -40,6 +44,8 @@ def deploy(
         at, baud = choose(board, found, port), found.baud
     config = bundle.make_config(bundle.read_secrets(secrets), assignments(setting))
     say = (lambda text: None) if quiet else (lambda text: out.print("  " + text, markup=False))
-    done = deploying.deploy(at, board, config, baud=baud, say=say, via=via, as_source=source)
+    with tempfile.TemporaryDirectory(prefix="holdfast-app-") as folder:
+        firmware = None if app is None else with_application(app, folder + "/firmware")
+        done = deploying.deploy(at, board, config, firmware, baud=baud, say=say, via=via, as_source=source)
     if not quiet:
         out.print("[green]deployed[/] to %s (MicroPython %s): %d files sent, %d were there already" % (at, done.version, len(done.sent), done.kept), soft_wrap=True)

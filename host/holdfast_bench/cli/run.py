@@ -1,8 +1,10 @@
 """`holdfast run`: scenarios on boards, twins or in simulation, with a live view, a verdict and a report."""
 
+import contextlib
 import datetime
 import random
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, Optional
@@ -11,6 +13,7 @@ import typer
 
 from .. import checkout
 from ..checks.result import GOOD, exit_status, skipped
+from ..deploy.overlay import with_application
 from ..errors import BenchError, Cannot
 from ..places import Options, run_plan
 from ..places.several import Wanted, jobs_for, run_several
@@ -22,7 +25,7 @@ from .summary import summary
 
 def register(app):
     app.command("run", epilog="Examples: [bold]holdfast run ap_outage --board twin[/]; [bold]holdfast run ap_outage refused --board twin --json out.json "
-                "--report runs/today[/]; [bold]holdfast run tests/scenarios --board sim[/]; "
+                "--report runs/today[/]; [bold]holdfast run blackhole --board sim --app examples/sensor[/]; [bold]holdfast run tests/scenarios --board sim[/]; "
                 "[bold]holdfast run ap_outage --board esp32-devkitc --port /dev/ttyUSB0[/]")(run)
 
 
@@ -36,6 +39,7 @@ def run(
     json_file: Annotated[Optional[str], typer.Option("--json", metavar="FILE", help=JSON_HELP)] = None,
     report: Annotated[Optional[Path], typer.Option(metavar="DIR", help="Write a page for each run, its JSON, JUnit and an index into this folder.")] = None,
     broker: Annotated[Optional[Literal["mosquitto", "builtin", "external"]], typer.Option(help="Which broker; otherwise mosquitto where it is installed.")] = None,
+    app: Annotated[Optional[Path], typer.Option(metavar="FILE|DIR", help="Your application on the boards, instead of the stock one: a main.py, or the folder of one.")] = None,
     firmware: Annotated[Optional[Path], typer.Option(metavar="DIR", help="Another firmware than that of the checkout.")] = None,
     secrets: Annotated[Optional[Path], typer.Option(help="The secrets file for real boards; otherwise secrets.json in the checkout.")] = None,
     jobs: Annotated[Optional[int], typer.Option("--jobs", "-j", min=1, max=64, help="So many runs at once; otherwise what this machine allows. Real boards take turns.")] = None,
@@ -47,16 +51,11 @@ def run(
     """
     silent = quiet or json_file == "-"
     console = err if json_file == "-" else out
-    options = Options(broker=broker, firmware=firmware, secrets=secrets)
-    wanted = _wanted(scenario, board, port or [], assignments(setting), seed, options)
-    at_once = jobs_for(wanted, jobs)
-    if len(wanted) == 1 or at_once == 1:
-        runs, interrupted = _one_by_one(wanted, console, silent)
-    else:
-        from ..live.several import showing
-
-        with showing(console, wanted, silent) as (begun, done):
-            runs, interrupted = run_several(wanted, at_once, begun, done)
+    with contextlib.ExitStack() as stack:
+        if app is not None:
+            firmware = with_application(app, stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-app-")) + "/firmware", firmware)
+        wanted = _wanted(scenario, board, port or [], assignments(setting), seed, Options(broker=broker, firmware=firmware, secrets=secrets), own=app is not None)
+        runs, interrupted = _carried_out(wanted, jobs, console, silent)
     _tell(runs, report, json_file, console)
     if interrupted:
         raise KeyboardInterrupt
@@ -64,8 +63,19 @@ def run(
     raise typer.Exit(exit_status(counted) if counted else 2)
 
 
-def _wanted(names, boards, ports, given, seed, options):
-    """Every run that is asked for. Raises BenchError for what does not exist, or was asked for by name and does not run there."""
+def _carried_out(wanted, jobs, console, silent):
+    """([(result, plan)], interrupted)."""
+    at_once = jobs_for(wanted, jobs)
+    if len(wanted) == 1 or at_once == 1:
+        return _one_by_one(wanted, console, silent)
+    from ..live.several import showing
+
+    with showing(console, wanted, silent) as (begun, done):
+        return run_several(wanted, at_once, begun, done)
+
+
+def _wanted(names, boards, ports, given, seed, options, own=False):
+    """Every run that is asked for; `own`: with an application that need not number its messages. Raises BenchError for what does not exist, or was asked for by name and does not run there."""
     files = [(path, not Path(name).is_dir()) for name in names for path in find(name)]
     scenarios = [(path, by_name, load(path, {k: v for k, v in given.items() if len(files) == 1 or k in parameters_of(path)})) for path, by_name in files]
     unknown = [name for name in given if not any(name in s.parameters for _, _, s in scenarios)]
@@ -75,6 +85,8 @@ def _wanted(names, boards, ports, given, seed, options):
     wanted = []
     for path, by_name, scenario in scenarios:
         plan = compile_plan(scenario, path.stem, seed if seed is not None else scenario.seed if scenario.seed is not None else drawn)
+        if own:
+            plan["application"] = "own"
         for index, board in enumerate(boards):
             cannot = ""
             if (board if board in ("sim", "twin") else "hil") not in scenario.places:

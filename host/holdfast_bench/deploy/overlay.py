@@ -7,12 +7,11 @@ from .. import checkout
 from ..errors import BenchError
 
 
-def with_application(app, folder):
-    """A firmware folder in `folder`: ours, with `app` as main.py (a file), or with every module of it (a folder that has a main.py).
-
-    Raises BenchError when there is no such application.
+def with_application(app, folder, firmware=None):
+    """A firmware folder in `folder`: the checkout's (or `firmware`), with `app` as main.py (a file), or with every module of it (a folder that has a
+    main.py). Raises BenchError when there is no such application.
     """
-    app, folder = Path(app), Path(folder)
+    app, folder, firmware = Path(app), Path(folder), Path(firmware or checkout.FIRMWARE).resolve()
     if app.is_dir():
         modules = sorted(p for p in app.glob("*.py") if p.name != "boot.py")
     else:
@@ -21,8 +20,8 @@ def with_application(app, folder):
         raise BenchError("%s is no application: give a Python file, or a folder with a main.py" % app)
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("boot.py", "config.example.json"):
-        shutil.copyfile(checkout.FIRMWARE / name, folder / name)
-    (folder / "holdfast").symlink_to(checkout.FIRMWARE / "holdfast")
+        shutil.copyfile(firmware / name, folder / name)
+    (folder / "holdfast").symlink_to(firmware / "holdfast")
     for path in modules:
         shutil.copyfile(path, folder / (path.name if app.is_dir() else "main.py"))
     return folder

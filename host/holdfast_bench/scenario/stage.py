@@ -4,12 +4,14 @@ May use: faults, the rig's boards and drivers, the history. The executor carries
 asks for. Whatever was begun is ended, also when the run is cut short.
 """
 
+import contextlib
 import random
 
 from ..checks.ledger import fold
 from ..errors import BenchError
 
 EFFECT_MS = 8000  # a fault has to show within this time that it took effect
+STATUS_MS = 2000  # a board answers within this, or is asleep
 LOOK_MS = 200  # how often evidence and drain are looked at
 
 
@@ -115,20 +117,33 @@ class Stage:
         until = min(began + drain_ms, deadline_ms)
         while True:
             missing = _missing(self.history.events)
+            waiting = 0 if missing else self._waiting()
             now = self.history.now_ms()
-            if not missing or now >= until:
+            if not (missing or waiting) or now >= until:
                 break
             look()
             self.prove()
             self.history.wait_beyond(len(self.history.events) + 20, LOOK_MS / 1000)
-        if missing and until < began + drain_ms:
+        if (missing or waiting) and until < began + drain_ms:
             raise Stopped("the deadline of %.0f s for the whole run came before the drain's" % (deadline_ms / 1000))
         while self._unproven:
             look()
             self.prove()
             self.history.wait_beyond(len(self.history.events), LOOK_MS / 1000)
-        self.note("drained", ok=not missing, within_ms=drain_ms, took_ms=now - began,
-                  missing="%d messages, the first is %s" % (len(missing), missing[0].key) if missing else "")
+        self.note("drained", ok=not (missing or waiting), within_ms=drain_ms, took_ms=now - began,
+                  missing="%d messages, the first is %s" % (len(missing), missing[0].key) if missing else
+                          "%d messages, as the boards say" % waiting if waiting else "")
+
+    def _waiting(self):
+        """How many messages the boards say they still have, when the application does not number them: how long to wait may rest on
+        their word, the verdict does not. A board that does not answer sleeps, or has no console."""
+        if any(e["ev"] == "accept" for e in self.history.events):
+            return 0
+        waiting = 0
+        for name in self.boards:
+            with contextlib.suppress(BenchError):
+                waiting += self.rig.boards[name].command({"cmd": "status"}, STATUS_MS).get("queued", 0)
+        return waiting
 
     def ask_boards(self):
         """What each board says of itself at the end, over its console. For people; no verdict rests on it."""

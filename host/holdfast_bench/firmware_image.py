@@ -111,6 +111,30 @@ def _text(data):
     return data.partition(b"\0")[0].decode("utf-8", "replace")
 
 
+@dataclass(frozen=True)
+class Combined:
+    """A file as it is flashed in one piece: boot loader, partition table, application, and perhaps a file system."""
+
+    loader: Image
+    partitions: list
+    app: Image
+    end: int                # of the application, from the beginning of the flash
+
+
+def read_combined(data, flash_offset):
+    """What is in a file that is flashed at `flash_offset`. Raises ImageError: what is missing or damaged."""
+    loader = read_image(data)
+    table = data[TABLE_AT - flash_offset:][:TABLE_SIZE]
+    partitions = read_partitions(table)
+    app = next((p for p in sorted(partitions, key=lambda p: p.offset) if p.type == APP), None)
+    if app is None:
+        raise ImageError("its partition table has no place for an application")
+    found = read_image(data, app.offset - flash_offset)
+    if found.size > app.size:
+        raise ImageError("its application is larger than the partition for it")
+    return Combined(loader, partitions, found, app.offset + found.size)
+
+
 def make_image(chip_id, segments, entry=0x40080000):
     """The bytes of an image of [(load address, bytes)], with checksum and hash."""
     made = struct.pack("<BBBBI", IMAGE_MAGIC, len(segments), 2, 0x20, entry)     # DIO, 4 MB, 40 MHz

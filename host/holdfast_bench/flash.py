@@ -10,50 +10,63 @@ from pathlib import Path
 
 from . import tools
 from .boards.serial import port_error
+from .choices import BUILD
 from .errors import BenchError
+from .firmware_image import CHIP_IDS, IMAGE_MAGIC, TABLE_AT, ImageError, read_combined
 
-# Chip ids in byte 12 of an image header (ESP-IDF, esp_app_format.h).
-CHIP_IDS = {0: "esp32", 2: "esp32s2", 5: "esp32c3", 9: "esp32s3", 13: "esp32c6", 12: "esp32c2", 16: "esp32h2", 18: "esp32p4", 23: "esp32c5"}
-_IMAGE_MAGIC, _TABLE_MAGIC = 0xE9, b"\xaa\x50"
-_TABLE_AT, _APP_AT = 0x8000, 0x10000
-_SEGMENTS_MAX = 16
+TABLE_MAGIC = b"\xaa\x50"
 LIMIT_S = 300
 
 
 def check_image(path, board):
-    """The bytes' worth of a combined image for this board: right chip, complete. Returns its size. Raises BenchError."""
+    """The bytes of a combined image for this board and what is in it (Combined): right chip, complete, undamaged. Raises BenchError."""
     path = Path(path)
-    if not path.is_file():
-        raise BenchError("there is no image %s: download %s-<date>-v<version>.bin from %s" % (path, board.image, board.image_url))
-    data = path.read_bytes()
-    if len(data) < 24 or data[0] != _IMAGE_MAGIC:
-        hint = " (it looks like a web page)" if data[:64].lstrip()[:1] == b"<" else ""
-        raise BenchError("%s is no ESP32 image%s: download %s-….bin from %s" % (path, hint, board.image, board.image_url))
+    try:
+        data = path.read_bytes()
+    except OSError as e:
+        if isinstance(e, FileNotFoundError):
+            raise BenchError("there is no image %s: download %s-<date>-v<version>.bin from %s" % (path, board.image, board.image_url)) from None
+        raise BenchError("cannot read %s: %s" % (path, e.strerror)) from None
+    take = "take %s-….bin from %s" % (board.image, board.image_url)
+    if len(data) < 24 or data[0] != IMAGE_MAGIC:
+        raise BenchError("%s is no ESP32 image%s: %s" % (path, _looks_like(data, board), take))
     chip = CHIP_IDS.get(struct.unpack_from("<H", data, 12)[0], "an unknown chip")
     if chip != board.chip:
-        raise BenchError("%s is for %s, but this board has %s: take %s-….bin" % (path, chip, board.chip, board.image))
-    table = _TABLE_AT - board.flash_offset
-    if data[table:table + 2] != _TABLE_MAGIC:
-        raise BenchError("%s holds no partition table where it belongs: not a combined image (for updates over the air, perhaps); "
-                         "take %s-….bin" % (path, board.image))
-    needed = _app_end(data, _APP_AT - board.flash_offset)
-    if needed is None or len(data) < needed:
-        raise BenchError("%s is truncated (%d bytes): download it again" % (path, len(data)))
-    return len(data)
+        raise BenchError("%s is for %s, but this board has %s: %s" % (path, chip, board.chip, take))
+    try:
+        found = read_combined(data, board.flash_offset)
+    except ImageError as e:
+        if data[TABLE_AT - board.flash_offset:][:2] != TABLE_MAGIC and len(data) > TABLE_AT - board.flash_offset:
+            raise BenchError("%s holds no partition table where it belongs: not a combined image (for updates over the air, perhaps): %s" % (path, take)) from None
+        what = "truncated (%d bytes)" % len(data) if "truncated" in str(e) or "ends before" in str(e) or "no partition table" in str(e) else "no good: %s" % e
+        raise BenchError("%s is %s: download it again" % (path, what)) from None
+    if board.flash_offset + len(data) > board.flash_mb << 20:
+        raise BenchError("%s has %d KB and does not fit into the %d MB of flash that the board file names" % (path, len(data) >> 10, board.flash_mb))
+    return data, found
 
 
-def _app_end(data, at):
-    """Where the application's segments end, by their headers; None when these are cut off."""
-    if len(data) < at + 24 or data[at] != _IMAGE_MAGIC:
-        return None
-    segments, position = data[at + 1], at + 24
-    if segments > _SEGMENTS_MAX:
-        return None
-    for _ in range(segments):
-        if len(data) < position + 8:
-            return None
-        position += 8 + struct.unpack_from("<I", data, position + 4)[0]
-    return position + 1
+def _looks_like(data, board):
+    if data[:64].lstrip()[:1] == b"<":
+        return " (it looks like a web page)"
+    if data[:16] == b"\xff" * 16 and data[board.flash_offset:][:1] == bytes((IMAGE_MAGIC,)):
+        return " for offset 0x%x (it begins with empty flash: it is made for offset 0x0)" % board.flash_offset
+    return ""
+
+
+def find_image(board, folders=None):
+    """The newest image for this board by its name, in the current folder or where set-up puts them; None when there is none."""
+    named = re.compile(re.escape(board.image) + r"-(\d{8})-v[\w.-]+\.bin")
+    found = [(m.group(1), p) for folder in folders or (Path.cwd(), BUILD / "images") if folder.is_dir()
+             for p in sorted(folder.iterdir()) for m in [named.fullmatch(p.name)] if m]
+    return max(found, key=lambda f: f[0])[1] if found else None
+
+
+def image_for(given, board):
+    """The image given, or the one found. Raises BenchError."""
+    path = given or find_image(board)
+    if path is None:
+        raise BenchError("which image? Download %s-<date>-v<version>.bin from %s and give it with --image" % (board.image, board.image_url))
+    return Path(path)
 
 
 def command_line(board, port, image, erase=False, baud=None, version=None):

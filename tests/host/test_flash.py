@@ -1,25 +1,25 @@
 """Flashing: a wrong image never reaches the board; esptool is called in its own words; its errors are told with a remedy."""
 
-import struct
-
 import pytest
 
-from holdfast_bench import flash, tools
+from holdfast_bench import firmware_image, flash, tools
 from holdfast_bench.boards import find
 from holdfast_bench.errors import BenchError
 
 BOARD = find("esp32-devkitc")
 
 
-def an_image(chip=0, offset=0x1000, segments=((0x3F400020, b"x" * 300), (0x40080000, b"y" * 200))):
+def an_image(chip=0, offset=0x1000, version="v1.26.1", vfs=True):
     """A combined image as ESP-IDF lays it out: bootloader, partition table at 0x8000, application at 0x10000."""
-    header = struct.pack("<BBBBIB3sH", 0xE9, len(segments), 2, 0x20, 0x40081000, 0xEE, b"\0\0\0", chip)
-    header += b"\0" * (24 - len(header))
-    app = header + b"".join(struct.pack("<II", at, len(data)) + data for at, data in segments)
-    image = bytearray(b"\xff" * (0x10000 - offset)) + app + b"\0" * 40
-    image[0:len(header)] = header
-    image[0x8000 - offset:0x8002 - offset] = b"\xaa\x50"
+    partitions = [p for p in firmware_image.standard_partitions(4 << 20) if vfs or p.label != "vfs"]
+    image = bytearray(b"\xff" * (0x10000 - offset)) + firmware_image.app_stand_in(chip, version)
+    for at, part in ((offset, firmware_image.loader_stand_in(chip)), (0x8000, firmware_image.partition_table(partitions))):
+        image[at - offset:at - offset + len(part)] = part
     return bytes(image)
+
+
+def damaged(image):
+    return image[:-60] + bytes((image[-60] ^ 1,)) + image[-59:]
 
 
 @pytest.fixture
@@ -31,15 +31,20 @@ def written(tmp_path):
 
 
 def test_a_whole_image_for_this_chip_passes(written):
-    assert flash.check_image(written(an_image()), BOARD) > 60_000
+    data, found = flash.check_image(written(an_image()), BOARD)
+    assert data == an_image() and found.app.version == "v1.26.1"
     assert flash.check_image(written(an_image(chip=5, offset=0)), find("esp32-c3"))
 
 
 @pytest.mark.parametrize("data, words", [
     (an_image(chip=5, offset=0x1000), "is for esp32c3, but this board has esp32: take ESP32_GENERIC-"),
     (an_image()[:-300], "is truncated"),
+    (an_image()[:-33], "is truncated"),
+    (damaged(an_image()), "is no good: the image is damaged: its hash is wrong: download it again"),
+    (b"\xff" * 0x1000 + an_image(), "for offset 0x1000 (it begins with empty flash"),
+    (an_image() + b"x" * (4 << 20), "does not fit into the 4 MB of flash"),
     (an_image()[:0x9000], "is truncated"),
-    (an_image()[0x10000 - 0x1000:], "no partition table"),
+    (an_image()[0x10000 - 0x1000:] + bytes(0x8000), "no partition table"),
     (b"<!DOCTYPE html><html>", "it looks like a web page"),
     (b"", "is no ESP32 image"),
     (b"\xe9", "is no ESP32 image"),
@@ -53,6 +58,13 @@ def test_a_wrong_image_is_refused_with_what_to_take_instead(written, data, words
 def test_a_missing_image_says_where_to_get_it():
     with pytest.raises(BenchError, match="there is no image .*download ESP32_GENERIC-<date>-v<version>.bin from https://micropython.org"):
         flash.check_image("nowhere.bin", BOARD)
+
+
+def test_the_newest_image_of_a_board_is_found_by_its_name(tmp_path):
+    for name in ("ESP32_GENERIC-20250415-v1.25.0.bin", "ESP32_GENERIC-20250911-v1.26.1.bin", "ESP32_GENERIC_C3-20260101-v1.27.0.bin", "ESP32_GENERIC-20270101.bin"):
+        (tmp_path / name).touch()
+    assert flash.find_image(BOARD, [tmp_path]).name == "ESP32_GENERIC-20250911-v1.26.1.bin"
+    assert flash.find_image(find("esp32-s3"), [tmp_path]) is None
 
 
 @pytest.mark.parametrize("version, word", [("4.8.1", "write_flash"), ("5.6.0", "write-flash")])

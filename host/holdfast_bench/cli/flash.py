@@ -19,7 +19,7 @@ def register(app):
 @told
 def flash(
     board: Annotated[str, typer.Option(help="A name in boards/.")],
-    image: Annotated[Optional[Path], typer.Option(help="The MicroPython image, as downloaded.")] = None,
+    image: Annotated[Optional[Path], typer.Option(help="The MicroPython image, as downloaded, or what `holdfast image` made. Otherwise the newest of this board in the current folder.")] = None,
     port: Annotated[Optional[str], typer.Option(help="The board's port; not needed when only one such board is plugged in.")] = None,
     erase: Annotated[bool, typer.Option("--erase", help="Erase the whole flash first: for a first installation, or after file system trouble.")] = False,
     baud: Annotated[Optional[int], typer.Option(help="Another speed than the board file's.")] = None,
@@ -29,8 +29,7 @@ def flash(
     if board in boardfile.VIRTUAL and board == "sim":
         raise BenchError("the simulation has no flash to write: use --board twin, or a real board")
     found = find(board) if board != "twin" else find("esp32-devkitc")
-    if image is None:
-        raise BenchError("which image? Download %s-<date>-v<version>.bin from %s and give it with --image" % (found.image, found.image_url))
+    image = flashing.image_for(image, found)
     flashing.check_image(image, found)
     at = choose(board, found, port)
     flashing.flash(found, at, image, erase, baud, None if quiet else lambda line: out.print("  " + line, markup=False))

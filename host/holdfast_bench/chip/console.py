@@ -31,14 +31,15 @@ class Console:
         self.on_interrupt = None        # hears that Ctrl-C has reached the program
         self.dropped = 0
         self.hide = ""                  # folder of the frozen packages: their names in tracebacks have none
-        self._ring = bytearray()
+        self._ring = bytearray(RING)    # its `_held` bytes from `_first` on, wrapping; nothing is allocated for input
+        self._first = self._held = 0
         self._backlog_us = 0            # what the transmitter still has to shift out
         self._at_ms, self._at_us = _kernel.now_ms, _kernel.us
         chip.enders.append(self._end)
 
     def _end(self, kind):
         if kind != "soft":
-            self._ring = bytearray()
+            self._held = 0
             self._backlog_us = 0
 
     @property
@@ -96,20 +97,22 @@ class Console:
         for b in data:
             if b == self._interrupt_char:
                 sched.interrupt()
-            elif len(self._ring) < RING:
-                self._ring.append(b)
+            elif self._held < RING:
+                self._ring[(self._first + self._held) % RING] = b
+                self._held += 1
             else:
                 self.dropped += 1
 
     def any(self):
-        return len(self._ring)
+        return self._held
 
     def get(self):
         """The next byte; blocks until there is one, callbacks and Ctrl-C get through."""
-        while not self._ring:
+        while not self._held:
             sched.wait(None, self.any)
-        b = self._ring[0]
-        self._ring = self._ring[1:]
+        b = self._ring[self._first]
+        self._first = (self._first + 1) % RING
+        self._held -= 1
         return b
 
 

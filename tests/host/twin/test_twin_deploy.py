@@ -80,6 +80,8 @@ def test_a_cut_at_any_write_leaves_the_old_firmware_or_the_new_one_whole(host, h
     new.pop("/boot.py")
     log = onboard.commit(new, []).encode()
     with contextlib.closing(Line(board.port)) as line:
+        board.en_reset()
+        line.read_until(b">>> ")
         line.run("import os\nos.mkdir('/next'); os.mkdir('/next/lib'); os.mkdir('/next/lib/holdfast')")
         for path, data in [*new.items(), ("/commit.part", log)]:
             line.run("f = open(%r, 'wb')" % ("/next" + path))

@@ -57,21 +57,36 @@ class Line:
 
     def run(self, code, limit_s=10):
         """stdout of code run in raw mode; raises AssertionError with its traceback."""
-        self.write(b"\r\x03\x03\x01")
-        self.read_until(b"raw REPL; CTRL-B to exit\r\n>")
-        self.write(code.encode() + b"\x04")
-        self.read_until(b"OK")
+        self.start(code)
         out = self.read_until(b"\x04", limit_s)[:-1]
         error = self.read_until(b"\x04", 5)[:-1]
         assert not error, error.decode()
         return out.decode().replace("\r\n", "\n")
 
     def start(self, code):
-        """Begin running code and do not wait for it."""
+        """Begin running code and do not wait for it. By raw-paste, whose flow control keeps long code whole on a busy machine."""
         self.write(b"\r\x03\x03\x01")
         self.read_until(b"raw REPL; CTRL-B to exit\r\n>")
-        self.write(code.encode() + b"\x04")
-        self.read_until(b"OK")
+        self.write(b"\x05A\x01")
+        granted = window = int.from_bytes(self.read_until(b"R\x01") and self._read_exactly(2), "little")
+        data = code.encode()
+        while data:
+            if granted == 0:
+                assert self._read_exactly(1) == b"\x01", "the board does not take the code"
+                granted = window
+            piece, data = data[:granted], data[granted:]
+            self.write(piece)
+            granted -= len(piece)
+        self.write(b"\x04")
+        self.read_until(b"\x04")
+
+    def _read_exactly(self, n, limit_s=10):
+        end = time.monotonic() + limit_s
+        while len(self.seen) < n:
+            assert time.monotonic() < end, "waited %s s for %d bytes" % (limit_s, n)
+            self.seen += self.serial.read(n - len(self.seen))
+        found, self.seen = self.seen[:n], self.seen[n:]
+        return found
 
     def close(self):
         self.serial.close()

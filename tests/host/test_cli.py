@@ -29,7 +29,7 @@ def test_every_command_has_help_with_an_example(command):
     (["deploy", "--board", "twin"], "`holdfast twin`"),
     (["deploy", "--board", "sim"], "nothing to deploy"),
     (["flash", "--board", "esp32-devkitc", "--image", "none.bin"], "there is no image none.bin"),
-    (["flash", "--board", "esp32-devkitc"], "which image?"),
+    (["flash", "--board", "esp32-c3"], "which image?"),
     (["boards", "nix"], "there is no board 'nix'"),
     (["run", "ap_outage"], "Missing option '--board'"),
     (["scenarios", "--json", "nowhere/x.json"], "cannot write nowhere/x.json"),

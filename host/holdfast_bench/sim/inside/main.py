@@ -17,6 +17,8 @@ from .puppet import Puppet
 from .rig import Rig
 
 BEAT_MS = 10_000
+NAMES_MAX = 3000
+TABLE_BYTES = 8192      # a table of names is larger than this by now, everything else that happens with one more name is smaller
 
 
 def main():
@@ -28,6 +30,7 @@ def main():
     boot.install(rig.chip, rig.tap.send, frozen=lives.FROZEN if frozen else "")
     rig.tap.console = rig.chip.console
     rig.told = _told
+    _make_room_for_names()
     gc.collect()
     share = gc.mem_alloc()
     if spec.get("measure"):
@@ -45,6 +48,18 @@ def main():
         raise
     rig.history.add("sim", "end", "virtual_ms", rig.kernel.now_ms, "events", rig.kernel._made, "lines", rig.history.count + 1)
     rig.history.close()
+
+
+def _make_room_for_names():
+    """The interpreter keeps names in tables of doubling size, and world and firmware share them: the next table, for thousands, would
+    be asked for in the middle of the firmware's life, in one piece that no chip needs. So it is made now, as part of the world."""
+    before = gc.mem_alloc()
+    for i in range(NAMES_MAX):
+        getattr(_beat, "_name%d" % i, None)
+        now = gc.mem_alloc()
+        if now - before > TABLE_BYTES:
+            return
+        before = now
 
 
 def _beat(kernel):

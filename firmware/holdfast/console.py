@@ -46,11 +46,18 @@ class Console:
             self._full += n
             sys.stdout.write(text)
         elif self._queued + n <= (_VERBOSE_MAX if event["ev"] in _VERBOSE else _QUEUE_MAX):
+            if self._missed:  # told where they are missing, not behind what came later
+                text = "\x1e" + dumps(self._gap()) + "\n" + text
             self._queue.append(text)
-            self._queued += n
+            self._queued += len(text)
             self._bell.ring()
         else:
             self._missed += 1
+
+    def _gap(self):
+        n = self._missed
+        self._missed = 0
+        return {"ev": "log", "msg": "%d events left out" % n, "t": ticks_ms()}
 
     # A drop is never left out: in a crowd they are told together, as ranges.
     def _later(self, event):
@@ -103,9 +110,7 @@ class Console:
                 else:
                     self._queue[0] = text[n:]
             if self._missed:
-                n = self._missed
-                self._missed = 0
-                self.emit({"ev": "log", "msg": "%d events left out" % n})
+                self.emit(self._gap())
             else:
                 await self._bell.wait(60000)
 

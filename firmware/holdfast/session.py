@@ -132,6 +132,8 @@ class Session(MQTTClient):
     def _may(self, on_their_way):
         if self._bad * 10 > (self._good + self._bad) * 3 and self._bad > 4:
             return on_their_way < _FEW
+        if not self.up:  # QoS 0, which awaits nothing, too: a broker that does not answer is not to get a whole spool of it
+            on_their_way = self._cfg["burst"] - self._free
         return self._free > 0 or on_their_way < self._cfg["window"]
 
     # Has the message that the outbox offers to wait? R51: what is old must not flood the broker, or starve what is new.

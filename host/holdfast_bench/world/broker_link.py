@@ -23,17 +23,19 @@ class Link:
         self.will = None            # (topic, payload, qos, retain)
         self.held = False           # CONNECT is not answered for now
         self._rest = b""            # the beginning of a packet
+        self._kept = []             # pieces that came behind a CONNECT that is not answered
+        self._kept_size = 0
 
     def feed(self, data, now_ms):
         """Bytes from the client. Whatever they cause has been written when this returns."""
         broker = self.broker
         broker.now_ms = now_ms
-        if self._rest:
-            data = self._rest + data
-            self._rest = b""
         if self.held:
             self._hold(data)
             return
+        if self._rest:
+            data = self._rest + data
+            self._rest = b""
         at, end = 0, len(data)
         try:
             while end - at >= 2 and self.open:
@@ -72,16 +74,20 @@ class Link:
             self._rest = data[at:]
 
     def _hold(self, data):
-        self._rest = data
-        if len(data) > HELD_LIMIT:
+        # In pieces, as they came: one long string would have to be found room for at every piece.
+        self._kept.append(data)
+        self._kept_size += len(data)
+        if self._kept_size > HELD_LIMIT:
             self.wire.pause(True)
 
     def go_on(self):
         """The CONNACK is withheld no longer: process what has come in since."""
         if self.held:
             self.held = False
+            pieces, self._kept, self._kept_size = self._kept, [], 0
+            for piece in pieces:
+                self.feed(piece, self.broker.now_ms)
             self.wire.pause(False)
-            self.feed(b"", self.broker.now_ms)
 
     # -- out -----------------------------------------------------------------------------------------------------------
 

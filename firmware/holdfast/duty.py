@@ -13,7 +13,7 @@ _DUTY_FORM = ">H"
 
 
 # Never returns. node: made, not started. The other arguments are those of node.duty(). Raises ValueError.
-def run(node, sample, period_s, upload_every, limit_s, listen_ms):
+def run(node, sample, period_s, upload_every, limit_s, listen_ms, save):
     for name, value, low, high in (("period_s", period_s, 1, 1000000), ("upload_every", upload_every, 1, _URGE), ("limit_s", limit_s, 5, 3600)):
         if not isinstance(value, int) or not low <= value <= high:
             raise ValueError("%s %r: a whole number from %d to %d" % (name, value, low, high))
@@ -36,11 +36,18 @@ def run(node, sample, period_s, upload_every, limit_s, listen_ms):
         done = asyncio.run(_upload(node, limit_s, listen_ms, _rest(node, period_s) // 10 + (upload_every - 1) * period_s))
         fails = 0 if done else min(fails + 1, 15)
         left = upload_every if done else min(1 << fails, upload_every)
-    if full and fails:
-        node.save()
     block.poke(_DUTY, _DUTY_FORM, fails << 12 | left)
     block.commit()
-    node.sleep(_rest(node, period_s) * 100)
+    node.sleep(_rest(node, period_s) * 100, full and fails or _asked(node, save))
+
+
+# Shall what waits go to flash before the sleep? A hook that fails is no reason for losing anything.
+def _asked(node, save):
+    try:
+        return save is True or bool(save and save())
+    except Exception as e:
+        node.error("app", repr(e))
+        return True
 
 
 # One sample: a function, or a coroutine function. What it raises is reported and costs this sample only.

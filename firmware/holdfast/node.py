@@ -91,7 +91,7 @@ class Node:
         self._spool_at = 0  # bytes in the ring from which on they go to flash while there is no connection; 0: never
         if cfg["spool_kb"]:
             self._spool_at = len(block.area) * cfg["spool_at"] // 100
-            self.outbox.spill = self.save
+            self.outbox.spill = lambda: self._save(True)
             if _spooled():
                 self._load_spool()
         block.commit()
@@ -173,15 +173,20 @@ class Node:
             self.save()
         return seq
 
-    # Moves what waits in RTC memory to flash, where it outlives a loss of power: before a battery is changed, an update of the firmware,
-    # a long sleep; the node itself does so when RTC memory runs full without a connection. Returns how many messages that were;
-    # 0 also while some are on their way, and when the flash has no room or its erases of the day are spent. Blocks 50-250 ms.
+    # Moves what waits in RTC memory to flash, where it outlives a loss of power; the node itself does so when RTC memory runs full without
+    # a connection. Returns how many messages that were; 0 also while some are on their way (stop(), sleep() and reset() see to that), and
+    # when the flash has no room or its erases of the day are spent. Blocks 50-250 ms.
     def save(self):
-        if not self._spool_at or not (self.outbox.spool or self._load_spool()):
+        return self._save(False)
+
+    # drop: may the oldest segment be given up for it?
+    def _save(self, drop):
+        box = self.outbox
+        if not self._spool_at or not box.waiting or not (box.spool or self._load_spool()):
             return 0
-        spool = self.outbox.spool
+        spool = box.spool
         first = self._block.head_seq
-        n = spool.spill()
+        n = spool.spill(drop)
         if n:
             self.emit("spool", {"n": n, "i": first, "top": self._block.next_seq - 1, "queued": spool.waiting, "erases": spool.erases})
         elif spool.fault:
@@ -367,22 +372,27 @@ class Node:
 
     # Battery operation, instead of run(); never returns. Calls sample(), which publishes, every period_s; in between the chip is in
     # deep sleep. The radio is used at every upload_every-th wake only, and when RTC memory is nearly full or an urgent message is
-    # there; for limit_s at most, and listen_ms after all is sent, for what comes in.
-    def duty(self, sample, period_s, upload_every=10, limit_s=30, listen_ms=500):
+    # there; for limit_s at most, and listen_ms after all is sent, for what comes in. save: asked before each sleep; when it says so, what
+    # waits goes to flash, because the battery is nearly empty. True: always, because the sleep is so long.
+    def duty(self, sample, period_s, upload_every=10, limit_s=30, listen_ms=500, save=None):
         from .duty import run
 
-        run(self, sample, period_s, upload_every, limit_s, listen_ms)
+        run(self, sample, period_s, upload_every, limit_s, listen_ms, save)
 
-    # Deep sleep, ms long.
-    def sleep(self, ms):
+    # Deep sleep, ms long; with save after what waits was moved to flash.
+    def sleep(self, ms, save=False):
         if self.verbose:
             self.emit("sleep", {"ms": ms, "awake_ms": ticks_diff(ticks_ms(), self._born), "radio": bool(self.supervisor)})
-        self.reset(None, "deepsleep", ms)
+        self.reset(None, "deepsleep", ms, save)
 
-    # Resets the chip: "hard", "soft", or "deepsleep" for ms. Everything accepted is in RTC memory already.
-    def reset(self, why, kind="hard", ms=0):
+    # Resets the chip: "hard", "soft", or "deepsleep" for ms. Everything accepted is in RTC memory already; save moves it to flash, for
+    # what comes may take that memory as well: new firmware, a battery that is changed. (What is on its way may arrive twice then.)
+    def reset(self, why, kind="hard", ms=0, save=False):
         if why:
             self.error("reset", why)
+        if save:
+            self.outbox.rewind()
+            self.save()
         if kind == "deepsleep":
             self.settled()
         self.outbox.commit()

@@ -153,11 +153,14 @@ class Spool:
 
     # Moves what is in the ring to flash. Returns how many messages that were. 0: nothing is there, some are on their way, there is no
     # room, the day's erases are spent, or the flash refuses: then the overflow policy has its turn.
-    def spill(self):
+    # drop: may the oldest segment be given up when there is no room? Only the overflow policies, and only for a ring that is full.
+    def spill(self, drop=True):
         box = self._box
         block = box.block
+        if not box.waiting or box.seqs or not self._afford() or not self._make_room(drop):
+            return 0
         stretch = _stretch(box.ring)
-        if not stretch or box.seqs or not self._afford() or not self._make_room():
+        if not stretch:
             return 0
         n, wrap = stretch
         if not self._write(n, wrap):
@@ -218,10 +221,13 @@ class Spool:
         self._total = self._total + n & _NEVER
         return True
 
-    # Is there room for one more segment? If need be the oldest one is given up, when the policies of all its messages allow it.
-    def _make_room(self):
+    # Is there room for one more segment? If need be, and drop says so, the oldest one is given up, when the policies of all its messages
+    # allow it.
+    def _make_room(self, drop):
         if self._next - self._first < self._most:
             return True
+        if not drop:
+            return False
         self._turn()
         box = self._box
         seg = self._seg

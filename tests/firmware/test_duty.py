@@ -31,14 +31,12 @@ class Node:
         self.uploads = self.saves = 0
         self.errors = []
 
-    def save(self):
-        self.saves += 1
-
     def error(self, kind, text):
         self.errors.append(text)
 
-    def sleep(self, ms):
+    def sleep(self, ms, save):
         self.slept = ms
+        self.saves += bool(save)
         raise Asleep
 
 
@@ -47,6 +45,7 @@ class Battery:
         self.device = Device(size=700)
         self.every = every
         self.online = True
+        self.save = None
         duty.machine = self.machine = Machine()
         duty._upload = self._upload
         self.took = self.did = 0
@@ -72,7 +71,7 @@ class Battery:
                 node.outbox.put("t", b"x" * size, 1 | (8 if urgent else 0), 0)
 
             try:
-                duty.run(node, sample, PERIOD, self.every, 30, 500)
+                duty.run(node, sample, PERIOD, self.every, 30, 500, self.save)
             except Asleep:
                 pass
             self.device.clock.t += node.slept // 100
@@ -130,6 +129,22 @@ def test_without_a_network_tries_become_rarer_and_what_does_not_fit_goes_to_flas
     assert battery.pattern(13) == "000000000001" + "0"
 
 
+def test_what_waits_goes_to_flash_before_a_sleep_when_asked():  # low battery, long sleep
+    battery = Battery()
+    battery.wake(3)
+    assert not battery.node.saves
+    volts = [3300, 3300, 2700, 2650]
+    battery.save = lambda: volts.pop(0) < 2800
+    saves = []
+    for _ in range(4):
+        battery.wake()
+        saves.append(battery.node.saves)
+    assert saves == [0, 0, 1, 1]
+    battery.save = True
+    battery.wake()
+    assert battery.node.saves == 1
+
+
 def test_wakes_lie_on_a_grid_however_long_each_takes():
     battery = Battery()
     at = []
@@ -152,7 +167,7 @@ def test_a_sample_that_raises_costs_itself_alone_and_a_coroutine_is_run():
 
     for sample in (broken, good):
         try:
-            duty.run(node, sample, PERIOD, 6, 30, 500)
+            duty.run(node, sample, PERIOD, 6, 30, 500, None)
         except Asleep:
             pass
     assert node.errors == ["OSError(5,)"] and node.outbox.accepted == 1
@@ -163,7 +178,7 @@ def test_arguments_are_checked():
     node = Node(Device(), True)
     for name, args in (("period_s", (0, 6, 30, 500)), ("period_s", (1.5, 6, 30, 500)), ("upload_every", (60, 0, 30, 500)), ("limit_s", (60, 6, 1, 500))):
         try:
-            duty.run(node, None, *args)
+            duty.run(node, None, *args, None)
             assert False, args
         except ValueError as e:
             assert str(e).startswith(name)

@@ -207,6 +207,19 @@ def test_no_more_flash_than_allowed_and_the_oldest_segment_is_given_up_and_repor
         assert node.spool.waiting == 40 and node.drain() == sent[30:]
 
 
+def test_moving_to_flash_before_its_time_gives_nothing_up():
+    with mounted():
+        node = Node(room_kb=16)
+        sent = []
+        while True:
+            sent += node.publish(1)
+            if not node.spool.spill(False):
+                break
+        assert len(files()) == 4 and node.box.waiting == 1 and not node.device.drops
+        sent += node.publish(30)  # RTC memory has room
+        assert node.drain() == sent and not node.device.drops
+
+
 def test_a_class_that_drops_the_newest_is_not_given_up_for_others():
     with mounted():
         node = Node(room_kb=8, size=700)

@@ -153,6 +153,11 @@ def _object(name, value, check):
     return done
 
 
+def _numeric(address):
+    parts = address.split(".") if isinstance(address, str) else ()
+    return len(parts) == 4 and all([part.isdigit() and int(part) < 256 for part in parts])
+
+
 def _network(name, given):
     bssid = given.pop("bssid", None)
     if bssid is not None:
@@ -164,8 +169,8 @@ def _network(name, given):
         if len(bssid) != 6:
             raise ConfigError("%s.bssid: not of the form aa:bb:cc:dd:ee:ff" % name)
     static = given.pop("static", None)
-    if static is not None and (not isinstance(static, list) or len(static) != 4):
-        raise ConfigError("%s.static: not a list of address, mask, gateway and DNS server" % name)
+    if static is not None and (not isinstance(static, list) or len(static) != 4 or not all([_numeric(a) for a in static])):
+        raise ConfigError("%s.static: not a list of address, mask, gateway and DNS server, as 192.168.1.50" % name)
     ssid = _text(name + ".ssid", given.pop("ssid", None), 1, 32)
     key = given.pop("key", None)
     if key is not None:

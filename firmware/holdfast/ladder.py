@@ -20,6 +20,6 @@ def climb(outage_s, used_s, rung, resets, reset_after_s):
         return 3 if resets < _WARM else 4
     if outage_s >= 90 and (rung < 2 or not used_s or outage_s - used_s >= 120):
         return 2
-    if outage_s >= 6 and (not used_s or outage_s - used_s >= 30):
+    if outage_s >= 6 and (not used_s or rung < 2 and outage_s - used_s >= 30):
         return 1
     return 0

@@ -23,6 +23,7 @@ _BOOTS = const(29)  # in the resume record: boots, the last four reset causes (a
 _BOOTS_FORM = ">HH"
 _ERRORS = const(110)  # the last grave error of each of the last four lives: its place in errors.GRAVE, from 1; a nibble each likewise
 _ERRORS_FORM = ">H"
+_HANDLERS_MAX = const(16)  # coroutines of handlers that run at one time
 _QUICK_MAX = const(15)  # quick starts in a row: upper half of block.flags
 _SETTLED_MS = const(120000)  # a life that lasts so long is none of them
 _DROPS = const(106)  # accepted messages given up since the block was formatted, modulo 2**16
@@ -65,6 +66,7 @@ class Node:
         self.path = self.watchdog = self.supervisor = None
         self.stopping = self._announced = False
         self.patient = False
+        self._handling = 0
         self._prefix = "%s/%s/" % (cfg["base"], self.id)
         self._store = store = Store()
         self._block = block = Block(machine.RTC(), cfg["rtc_bytes"], store.epoch)
@@ -446,11 +448,21 @@ class Node:
         if topic.startswith(self._prefix):
             self.router.route(topic[len(self._prefix) :], payload, self._app_error, self._spawn)
 
-    # A handler may be a coroutine function: it then runs beside everything else.
+    # A handler may be a coroutine function: it then runs beside everything else. Who sends faster than they end fills no memory.
     def _spawn(self, coro):
         from asyncio import create_task
 
-        create_task(self._guard(coro))
+        if self._handling == _HANDLERS_MAX:
+            coro.close()
+            return self.error("unusable", "%d handlers still run" % _HANDLERS_MAX)
+        self._handling += 1
+        create_task(self._handle(coro))
+
+    async def _handle(self, coro):
+        try:
+            await self._guard(coro)
+        finally:
+            self._handling -= 1
 
     def _remote(self, topic, payload):
         from .remote import handle

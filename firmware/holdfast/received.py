@@ -1,10 +1,13 @@
 # received.py - which QoS 2 messages came in and are not yet released, so that none is handed over twice (R16).
-# May import: nothing of ours; the block is handed in.   Time: none.   Blocks: one RTC write per change.
+# May import: errors; the block is handed in.   Time: none.   Blocks: one RTC write per change.
 #
 # In the resume record: a packet id and a bit map of the 32 ids from it on. Brokers count their ids upwards, so that holds
 # any window they use; ids outside it are remembered in RAM alone.
 from micropython import const
 
+from .errors import Fault
+
+_MOST = const(256)  # ids that a broker may leave without PUBREL; real ones have 20 on their way
 _BITS = const(32)
 _RESUME = const(92)  # in the resume record: lowest packet id, bit map
 _RESUME_FORM = ">H4s"
@@ -16,10 +19,12 @@ class Received:
         base, bits = block.peek(_RESUME, _RESUME_FORM)
         self._ids = [base + i for i in range(_BITS) if bits[i >> 3] & 1 << (i & 7)]
 
-    # True when the message is new: hand it over. Call before answering PUBREC.
+    # True when the message is new: hand it over. Call before answering PUBREC. Raises Fault: protocol.
     def remember(self, pid):
         if pid in self._ids:
             return False
+        if len(self._ids) >= _MOST:
+            raise Fault("protocol", "flood")
         self._ids.append(pid)
         self._save()
         return True

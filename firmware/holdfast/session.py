@@ -30,6 +30,7 @@ _PID_STATUS = const(65001)  # the session's own packet ids lie above those of me
 _PID_SUBSCRIBE = const(65002)
 _PID_NOTE = const(65003)  # and up, 500 in turn
 _ANSWERS_MAX = const(64)  # answers that wait for room
+_NOTES_MAX = const(32)
 _OVERHEAD = const(9)  # bytes of a PUBLISH besides topic and payload, at most
 _PROBES = const(3)
 _LONGEST = const(1048576)  # bytes of a packet that is put up with; more than in_bytes of it is skipped
@@ -114,9 +115,10 @@ class Session(MQTTClient):
     def _status(self, text):
         return self._publish(self.lw_topic.encode(), text.encode(), _RETAIN | 1, _PID_STATUS, 0)
 
-    # Tells the receivers something that is no message: bare, without a number, once, and only while connected. payload: str or bytes.
+    # Tells the receivers something that is no message: bare, without a number, once, and only while connected - and while it does not have to
+    # wait behind too much else: whoever asks without reading the answers gets none. payload: str or bytes.
     def note(self, topic, payload, flags=1):
-        if self.up:
+        if self.up and len(self._notes) < _NOTES_MAX:
             if isinstance(payload, str):
                 payload = payload.encode()
             self._notes.append((topic, payload, flags))

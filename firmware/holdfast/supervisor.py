@@ -65,6 +65,7 @@ class Supervisor:
         self._return_ms = cfg["return_s"] * 1000
         self._outage = stamp()
         self._climbed_s = 0  # length of the outage when the ladder was last used
+        self._was_up = False  # the path, in this life: the first time, waits that a reset interrupted go on
         self._useful = False
         self._returning = False  # the session is a return to a preferred broker, not proven yet
         self._tried_at = None  # ticks at which the attempt began that is not yet a session
@@ -161,7 +162,9 @@ class Supervisor:
         wifi.succeeded()
         self._save()
         self._node.emit("link", {"up": True, "ip": path.address()})
-        self.hurry()
+        if self._was_up:
+            self.hurry()
+        self._was_up = True
         self._to("path_up")
 
     # Something has changed for the better: no waiting, but for an open breaker.

@@ -73,9 +73,12 @@ async def run(node, server, every_s):
         ms = 1000
         if node.path.up():
             try:
-                set_clock(*await ask(server))
+                found = await ask(server)
+                known = node.clock.known()
+                set_clock(*found)
                 node.clock.check()
-                node.supervisor.hurry()
+                if not known:
+                    node.supervisor.hurry()  # TLS has waited for it
                 pause = _FIRST_PAUSE_MS
                 ms = every_s * 1000
             except Fault as e:

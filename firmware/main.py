@@ -47,7 +47,8 @@ def main():
         topic = app.get("topic", "sensor/temp")
         if "duty" in app:
             node.duty(lambda: publish(node, node.life, topic, 1), **app["duty"])
-        node.run(sample(node, node.life, topic, app.get("period_ms", 1000)))
+        period_ms = app.get("period_ms", 1000)
+        node.run(sample(node, node.life, topic, period_ms) if period_ms else None)  # 0: nothing of its own, as with a serial line alone
     except KeyboardInterrupt:
         if node:
             node.leave()

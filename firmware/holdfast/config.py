@@ -66,6 +66,7 @@ TABLE = (
     ("remote", True, "switch"),  # answer cmd/ping and cmd/reset
     ("console", True, "switch"),  # protocol on the REPL UART for the bench and for people
     ("verbose", False, "switch"),  # print each message accepted, sent and acknowledged
+    ("dtu", None, "anything"),  # serial-to-network unit: an object, see docs/dtu.md; null: none
     ("app", {}, "anything"),  # the application's own settings, not looked at
 )
 
@@ -78,6 +79,10 @@ def load(source):
         if name not in names:
             raise ConfigError("%s: there is no such setting" % name)
     done = {name: _check(name, given.get(name, default), allowed) for name, default, allowed in TABLE}
+    if done["dtu"] is not None:
+        from .dtu_config import checked
+
+        done["dtu"] = checked(done["dtu"], done["classes"])
     _together(done)
     return done
 
@@ -93,6 +98,13 @@ def _together(cfg):
     for c in classes:
         if classes.count(c) > 1:
             raise ConfigError("classes: two are called %r" % c)
+    if "raw" in [b["protocol"] for b in cfg["brokers"]]:
+        if not cfg["dtu"]:
+            raise ConfigError("brokers: the protocol raw is for a serial line; there is no `dtu`")
+        if cfg["dtu"]["answer"] and not cfg["dtu"]["heartbeat"]:
+            raise ConfigError("dtu.answer: to what? there is no `heartbeat`")
+        cfg["metrics_s"] = 0  # would be bytes among others
+        cfg["log"] = "none"
     if "normal" not in classes:
         raise ConfigError("classes: one must be called 'normal'")
 
@@ -180,16 +192,16 @@ def _network(name, given):
 
 def _broker(name, given):
     broker = {"host": _text(name + ".host", given.pop("host", None), 1, 253)}
-    broker["protocol"] = _check(name + ".protocol", given.pop("protocol", "mqtt"), ["mqtt", "frames"])
+    broker["protocol"] = _check(name + ".protocol", given.pop("protocol", "mqtt"), ["mqtt", "frames", "raw"])
     broker["transport"] = _check(name + ".transport", given.pop("transport", "tcp"), ["tcp", "udp", "ws"])
-    if broker["transport"] == "udp" and broker["protocol"] != "frames":
-        raise ConfigError("%s.transport: udp carries the protocol frames only" % name)
+    if broker["transport"] == "udp" and broker["protocol"] == "mqtt":
+        raise ConfigError("%s.transport: udp does not carry mqtt" % name)
     broker["tls"] = tls = _tls(name + ".tls", given.pop("tls", False))
     if tls and broker["transport"] == "udp":
         raise ConfigError("%s.tls: not over udp" % name)
-    port = 7180 if broker["protocol"] == "frames" else 8883 if tls else 1883
+    port = {"frames": 7180, "raw": 0}.get(broker["protocol"], 8883 if tls else 1883)
     if broker["transport"] == "ws":
-        if broker["protocol"] == "frames":
+        if broker["protocol"] != "mqtt":
             raise ConfigError("%s.transport: ws carries the protocol mqtt only" % name)
         port = 443 if tls else 80
         broker["path"] = _text(name + ".path", given.pop("path", "/mqtt"), 1, 100)

@@ -56,6 +56,7 @@ class Node:
         self._born = ticks_ms()
         self.config = cfg = load(config)
         _unload("config")
+        _unload("dtu_config")
         self.id = cfg["id"] = cfg["id"] or "hf-" + "".join(["%02x" % b for b in machine.unique_id()[-3:]])
         self.life = None  # the application's own name for this run of it, shown in the boot event
         self.verbose = cfg["verbose"]
@@ -341,6 +342,10 @@ class Node:
 
             self.receiver = Receiver(self)
             create_task(self.receiver.run())
+        if cfg["dtu"]:
+            from .dtu import start
+
+            self.dtu = start(self, cfg["dtu"])
         if self._console:
             create_task(self._console.read())
             create_task(self._console.write())

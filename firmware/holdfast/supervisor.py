@@ -122,6 +122,8 @@ class Supervisor:
             self._speaks = speaks
             if speaks == "frames":
                 from .session_frames import FrameSession as Session
+            elif speaks == "raw":
+                from .session_raw import RawSession as Session
             else:
                 from .session import Session
             former = self.session

@@ -30,6 +30,7 @@ def main(fd_in, fd_out):
     handlers[wire.FLOW_STATE] = chip.stack.state
     handlers[wire.DATAGRAM_IN] = chip.stack.datagram
     handlers[wire.INCOMING] = chip.stack.incoming
+    handlers[wire.LINE_IN] = lambda number, payload: chip.line_in(number, payload) if chip.line_in else None
     handlers[wire.UART_IN] = lambda number, payload: chip.console.feed(payload)
     handlers[wire.FAULT] = lambda number, payload: _fault(chip, *json.loads(payload))
     from .soc import HIDDEN

@@ -18,7 +18,7 @@ class Link:
     """Over two descriptors. `handlers` maps pushed frame kinds to functions (number, payload); what is pushed before its
     handler is there waits for serve().
 
-    Receives into a buffer of its own: how fragmented the firmware has left the heap is no matter of the world outside.
+    Receives into a buffer of its own, and sends from one: how fragmented the firmware has left the heap is no matter of the world outside.
     """
 
     def __init__(self, io, fd_in, fd_out, handlers):
@@ -26,6 +26,7 @@ class Link:
         self._in = open(fd_in, "rb")
         self._out = open(fd_out, "wb")
         self._buf = bytearray(BUFFER)
+        self._sending = bytearray(BUFFER)
         self._have = 0           # bytes of it that are not handled yet
         self._handlers = handlers
         self._early = []         # pushed frames that nobody handles yet
@@ -75,7 +76,15 @@ class Link:
             self._handlers[kind](number, payload)
 
     def send(self, kind, number, payload):
-        self._out.write(wire.frame(kind, number, payload))
+        """One write, which Ctrl-C cannot cut in two."""
+        whole = wire.HEAD + len(payload)
+        if whole > len(self._sending):
+            self._out.write(wire.frame(kind, number, bytes(payload)))
+            return
+        view = memoryview(self._sending)
+        view[:wire.HEAD] = wire.frame_head(kind, number, len(payload))
+        view[wire.HEAD:whole] = payload
+        self._out.write(view[:whole])
 
     def tell(self, *what):
         self._out.write(wire.frame_json(wire.TELL, 0, what))

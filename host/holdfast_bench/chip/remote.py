@@ -146,7 +146,7 @@ class RemoteFlow:
         if n <= 0 or self._closed:
             return 0
         self._written += n
-        self._stack.link.send(wire.FLOW_WRITE, self._number, bytes(buf[:n]))
+        self._stack.link.send(wire.FLOW_WRITE, self._number, memoryview(buf)[:n])
         return n
 
     def peek(self, n):
@@ -351,6 +351,13 @@ class RemoteChip(Core):
     def soft_reset(self):
         super().soft_reset()
         self.link.tell("soft_reset")
+
+    def uart_opened(self, id, baud, room):
+        self.uart_lines[id] = lambda data: self.link.send(wire.LINE_OUT, id, data)
+        self.link.tell("line", id, baud, room)
+
+    def uart_taken(self, id, n):
+        self.link.tell("line_taken", id, n)
 
     def wdt_arm(self, timeout_ms):
         self._grain_ms = min(WDT_GRAIN_MS, timeout_ms // 20)

@@ -39,6 +39,7 @@ class Core:
         self.wake = 0
         self.console = None
         self.uart_lines = {}       # UART number -> function that takes what it sends
+        self.line_in = None        # chip/uart.py: (UART number, bytes) have come on the line
         self.stack = None
         self.flash = None
         self.on_block = None       # hears of driver calls that blocked: on_block(what, ms)
@@ -48,6 +49,12 @@ class Core:
         """End this life from inside it: raises ChipReset."""
         self.kernel.halt(ChipReset(kind, why, sleep_ms))
         self.kernel.check()
+
+    def uart_opened(self, id, baud, room):
+        """A UART was set up (baud 0: it ended); room: bytes that may come before RTS stops the other side, None: no RTS."""
+
+    def uart_taken(self, id, n):
+        """The program has read n bytes: with RTS, so many more may come."""
 
     def soft_reset(self):
         """The VM starts again; radio, watchdog, clocks and RTC memory go on."""

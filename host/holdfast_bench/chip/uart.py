@@ -1,5 +1,6 @@
-"""machine.UART, as on the ESP32. What a UART sends goes nowhere unless the world has joined something to it; what it
-receives comes in by feed(). Rules of 1.26: one time-out for the whole read, waits rounded down to ticks of 10 ms.
+"""machine.UART, as on the ESP32. What a UART sends goes nowhere unless the world has joined something to it
+(`chip.uart_lines`); what it receives comes in by feed(). Rules of 1.26: one time-out for the whole read, waits rounded down to
+ticks of 10 ms. With RTS wired the other side stops when ring and FIFO are full; without, what does not fit is dropped.
 """
 
 import io
@@ -10,6 +11,7 @@ from .soc import chip
 
 _kernel = chip.kernel
 _TICK_MS = 10
+FIFO = 128
 _MP_STREAM_POLL = 3
 _POLLIN, _POLLOUT = 1, 4
 
@@ -28,8 +30,10 @@ class UART(io.IOBase):
                 raise ValueError("UART buffer size is fixed")
             raise OSError(-259, "ESP_ERR_INVALID_STATE")
         self._id = id
-        self._ring = bytearray()
+        self._pieces = []          # of the ring, as they came: on the chip it is no matter of the heap, so it asks ours for little
+        self._have = self._size = 0
         self._open = True
+        self.dropped = 0
         self._set = dict(baudrate=115200, bits=8, parity=None, stop=1, tx=-1, rx=-1, rts=-1, cts=-1, txbuf=256, rxbuf=256,
                          timeout=0, timeout_char=0, invert=0, flow=0)
         _uarts[id] = self
@@ -44,59 +48,101 @@ class UART(io.IOBase):
             raise OSError(1, "ESP_FAIL")
         self._set.update(settings)
         self._set.update(dict(baudrate=baudrate, bits=bits, parity=parity, stop=stop))
+        self._size = self._set["rxbuf"] + (FIFO if self._set["flow"] & UART.RTS else 0)
+        self._open = True
+        self._sent_at_ms = self._left_us = 0
+        self._tell()
 
     def deinit(self):
         self._open = False
+        self._tell()
+
+    def _tell(self):
+        """The world hears how the line is set, and how much may come when RTS is wired (None: it is not)."""
+        s = self._set
+        room = s["rxbuf"] + FIFO if s["flow"] & UART.RTS else None
+        chip.uart_opened(self._id, s["baudrate"] if self._open else 0, room)
 
     def feed(self, data):
         """Bytes have arrived: what does not fit into the ring is dropped without notice."""
-        room = self._set["rxbuf"] - len(self._ring)
-        self._ring.extend(data[:room])
+        n = min(len(data), self._size - self._have)
+        if n > 0:
+            self._pieces.append(data if n == len(data) else data[:n])
+            self._have += n
+        self.dropped += len(data) - max(n, 0)
 
     def any(self):
-        return len(self._ring)
+        return self._have
 
-    def _take(self, n):
-        """Up to n bytes (None: what is there), waiting for the first as long as timeout says."""
+    def _wait(self, n):
+        """For n bytes, as long as timeout says. -> how many of these are there"""
         _kernel.spend_us(50)
-        if not self._open:
-            return b""
         wait_ms = self._set["timeout"] // _TICK_MS * _TICK_MS
-        want = n if n is not None else 1
-        if len(self._ring) < want and wait_ms:
-            sched.wait(_kernel.now_ms + wait_ms, lambda: len(self._ring) >= want)
-        n = len(self._ring) if n is None else min(n, len(self._ring))
-        data = bytes(self._ring[:n])
-        self._ring = self._ring[n:]
-        return data
+        if self._have < n and wait_ms:
+            sched.wait(_kernel.now_ms + wait_ms, lambda: self._have >= n)
+        return min(n, self._have) if self._open else 0
+
+    def _take(self, buf, n):
+        """The first n bytes, which are there, into buf."""
+        at = 0
+        pieces = self._pieces
+        while at < n:
+            piece = pieces[0]
+            k = min(len(piece), n - at)
+            buf[at:at + k] = piece[:k]
+            at += k
+            if k == len(piece):
+                pieces.pop(0)
+            else:
+                pieces[0] = piece[k:]
+        self._have -= n
+        if n and self._set["flow"] & UART.RTS:
+            chip.uart_taken(self._id, n)
 
     def read(self, n=None):
-        return self._take(n) or None
+        there = self._wait(1 if n is None else n)
+        data = bytearray(self._have if n is None and there else there)
+        self._take(data, len(data))
+        return bytes(data) or None
 
     def readinto(self, buf, n=None):
-        data = self._take(len(buf) if n is None else n)
-        buf[:len(data)] = data
-        return len(data) or None
+        n = self._wait(len(buf) if n is None else min(n, len(buf)))
+        self._take(buf, n)
+        return n or None
 
     def readline(self):
-        end = self._ring.find(b"\n")
-        return self._take(end + 1 if end >= 0 else None) or None
+        n = self._wait(1)
+        line = bytearray()
+        for piece in self._pieces if n else ():
+            end = piece.find(b"\n") + 1
+            line.extend(piece[:end] if end else piece)
+            if end:
+                break
+        self._take(line, len(line))
+        return bytes(line) or None
 
     def write(self, buf, *limits):
         if not self._open:
             return None
         data = part(buf, limits)
-        # What does not fit into the ring blocks at line speed.
-        over = len(data) - self._set["txbuf"] - 128
-        if over > 0 and self._set["baudrate"]:
-            _kernel.spend_us(over * 10000000 // self._set["baudrate"])
+        # What does not fit into ring and FIFO blocks at line speed.
+        byte_us = 10000000 // self._set["baudrate"]
+        self._left_us = self._unsent_us() + len(data) * byte_us
+        self._sent_at_ms = _kernel.now_ms
+        over_us = self._left_us - (self._set["txbuf"] + FIFO) * byte_us
+        if over_us > 0:
+            _kernel.spend_us(over_us)
         send = chip.uart_lines.get(self._id)
         if send is not None:
             send(data)
         return len(data)
 
+    def _unsent_us(self):
+        """Time on the line of what is written and not sent yet."""
+        return max(0, self._left_us - (_kernel.now_ms - self._sent_at_ms) * 1000)
+
     def txdone(self):
-        return True
+        return self._unsent_us() == 0
 
     def flush(self):
         pass
@@ -110,7 +156,7 @@ class UART(io.IOBase):
 
     def ioctl(self, request, arg):
         if request == _MP_STREAM_POLL:
-            return ((_POLLIN if self._ring else 0) | _POLLOUT) & arg
+            return ((_POLLIN if self._have else 0) | _POLLOUT) & arg
         return 0
 
     def __repr__(self):
@@ -123,8 +169,19 @@ class UART(io.IOBase):
 _uarts = {}
 
 
+def line_in(id, data):
+    """Bytes on the line of a UART; nobody hears them when it is not open."""
+    if id in _uarts:
+        _uarts[id].feed(data)
+
+
 def _end(kind):
+    for id in _uarts:
+        chip.uart_opened(id, 0, None)
     _uarts.clear()
+
+
+chip.line_in = line_in
 
 
 chip.enders.append(_end)

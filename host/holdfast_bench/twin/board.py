@@ -55,6 +55,8 @@ class VirtualBoard:
         self._running = threading.Event()
         self._port = SerialPort(self._loop, options.port, options.baud, self._input, self._hung_up)
         self._network_port = None
+        self._lines = {}             # UART number -> its port
+        self._line_set = {}          # UART number -> (baud, room), as the running program has set it
         self.chip = options.chip
         self.flash = FlashFile(self.folder / "flash.bin", options.flash_size, self._erased)
         self._loader = None
@@ -106,6 +108,17 @@ class VirtualBoard:
     def uart(self, data):
         """Bytes to the REPL's UART, as from a tool on the port."""
         self.host.call(self._input, data)
+
+    def uart_port(self, number):
+        """The path of a pseudo-terminal on which UART 1 or 2 of the board ends. Bytes travel at the speed that the program has set."""
+        return self.host.call(self._uart_port, number)
+
+    def _uart_port(self, number):
+        if number not in self._lines:
+            line = SerialPort(self._loop, self.folder / ("uart%d" % number), 9600, lambda data: self._send(wire.LINE_IN, number, data))
+            self._lines[number] = line
+            line.set_speed(*self._line_set.get(number, (0, None)))
+        return self._lines[number].path
 
     # --- power and reset -----------------------------------------------------------------------------------------------
 
@@ -161,6 +174,9 @@ class VirtualBoard:
             self._process = None
         self._running.clear()
         self._port.flush_input()
+        self._line_set.clear()
+        for line in self._lines.values():
+            line.set_speed(0)
         self._uart_on = False
         self._interrupt_char = -1
         self.silicon.end()
@@ -255,6 +271,9 @@ class VirtualBoard:
             self.silicon.call(number, json.loads(payload))
         elif kind == wire.FLOW_WRITE:
             self.silicon.flow_write(number, payload)
+        elif kind == wire.LINE_OUT:
+            if number in self._lines:
+                self._lines[number].write(payload)
         elif kind == wire.DATAGRAM_OUT:
             self.silicon.datagram_out(number, payload)
         elif kind == wire.NVS_BLOB:
@@ -273,6 +292,15 @@ class VirtualBoard:
         self._running.set()
         self.mem_alloc = mem_alloc
         self._heard("boot", cause=power.reset_kind(self._kind).cause)
+
+    def _on_line(self, number, baud, room):
+        self._line_set[number] = (baud, room)
+        if number in self._lines:
+            self._lines[number].set_speed(baud, room)
+
+    def _on_line_taken(self, number, n):
+        if number in self._lines:
+            self._lines[number].taken(n)
 
     def _on_reset(self, kind, why, sleep_ms):
         self._reset(kind, why, sleep_ms)
@@ -347,4 +375,6 @@ class VirtualBoard:
         self._power_off()
         if self._network_port is not None:
             self._network_port.close()
+        for line in self._lines.values():
+            line.close()
         self._port.close()

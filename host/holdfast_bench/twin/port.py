@@ -14,6 +14,7 @@ from pathlib import Path
 from ..errors import BenchError
 
 LOOK_S = 0.02           # how often a port that nobody has open is looked at
+STOPPED_MAX = 1024      # bytes of a far end that is stopped by RTS which are read all the same
 PIECE_S = 0.004         # input is handed on in pieces of this much line time
 
 
@@ -34,6 +35,9 @@ class SerialPort:
         os.close(slave)          # from now on a hang-up tells whether somebody has it open
         self.path = str(link)
         self.dropped = 0
+        self.listening = True
+        self._credit = None
+        self._handing = None     # the line is busy until then
         self._waiting = bytearray()
         self._unsent = bytearray()
         self._timer = None
@@ -46,6 +50,25 @@ class SerialPort:
             os.close(self._master)
             raise BenchError("cannot make the port %s: %s" % (link, e.strerror)) from None
         self._look()
+
+    def set_speed(self, baud, room=None):
+        """The board has set up its UART (0: it has ended: what comes is lost). room: bytes that it can take before its RTS stops us, None:
+        nothing stops us."""
+        self.listening = bool(baud)
+        if baud:
+            self._piece = max(1, int(baud / 10 * PIECE_S))
+            self._piece_s = self._piece * 10 / baud
+        else:
+            self._waiting.clear()
+        self._credit = room
+
+    def taken(self, n):
+        """With RTS: the board has room for n more bytes."""
+        if self._credit is not None:
+            self._credit += n
+            self._soon()
+            if self._open and len(self._waiting) <= STOPPED_MAX:
+                self._loop.add_reader(self._master, self._readable)
 
     def _look(self):
         """Has somebody opened it?"""
@@ -84,19 +107,34 @@ class SerialPort:
         if not self.paced:
             self._on_input(data)
             return
-        idle = not self._waiting
+        if not self.listening:
+            self.dropped += len(data)
+            return
         self._waiting += data
-        if idle:
+        if self._credit is not None and len(self._waiting) > STOPPED_MAX:
+            self._loop.remove_reader(self._master)      # the far end gets to feel that the board's RTS has stopped it
+        self._soon()
+
+    def _soon(self):
+        """See to it that input is handed on."""
+        if self._waiting and self._handing is None and self._credit != 0:
             self._hand_on()
 
     def _hand_on(self):
         """One piece of the input; the next one when the line has had time for it."""
-        piece = bytes(self._waiting[:self._piece])
-        del self._waiting[:self._piece]
+        n = self._piece if self._credit is None else min(self._piece, self._credit)
+        piece = bytes(self._waiting[:n])
+        del self._waiting[:n]
+        self._handing = None
         if piece:
+            if self._credit is not None:
+                self._credit -= len(piece)
+            self._handing = self._loop.call_later(self._piece_s * len(piece) / self._piece, self._line_free)
             self._on_input(piece)
-            if self._waiting:
-                self._loop.call_later(self._piece_s, self._hand_on)
+
+    def _line_free(self):
+        self._handing = None
+        self._soon()
 
     def write(self, data):
         """The board sends. What does not fit, because nobody reads, is lost."""
@@ -140,8 +178,9 @@ class SerialPort:
     def close(self):
         if self._master is None:
             return
-        if self._timer:
-            self._timer.cancel()
+        for timer in (self._timer, self._handing):
+            if timer:
+                timer.cancel()
         self._loop.remove_reader(self._master)
         self._loop.remove_writer(self._master)
         os.close(self._master)

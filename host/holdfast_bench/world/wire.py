@@ -19,12 +19,14 @@ RTC_WRITE = b"m"        # new content of RTC memory; answered by RESULT once it 
 NVS_BLOB = b"n"         # JSON [namespace, key], a line feed, the blob; answered by RESULT
 FLOW_WRITE = b"w"       # bytes for the flow of that number
 DATAGRAM_OUT = b"g"     # from the UDP socket of that number: address (4), port (2), bytes
+LINE_OUT = b"s"         # bytes that the UART of that number sends
 # Parent to chip.
 LIFE = b"L"             # JSON, the first frame: what the chip has to know of the life that begins
 UART_IN = b"U"
 RESULT = b"R"           # JSON value of a CALL, or {"error": [kind, arguments]}
 RESULT_BYTES = b"B"     # raw bytes as the value of a CALL
 VIEW = b"V"             # JSON: the station's view has changed
+LINE_IN = b"S"          # bytes on the line of the UART of that number
 DATAGRAM_IN = b"G"      # for the UDP socket of that number: address (4), port (2), bytes
 INCOMING = b"I"         # JSON [listener, ip, port]: somebody has connected; the number is that of the new flow
 FLOW_DATA = b"D"        # bytes that arrived for the flow

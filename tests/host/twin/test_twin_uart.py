@@ -1,0 +1,59 @@
+"""UART 1 of a virtual board as a pseudo-terminal (R35): speed, overflow, RTS, resets."""
+
+import os
+import time
+
+import pytest
+import serial
+
+
+@pytest.fixture
+def far_end(board):
+    with serial.Serial(board.uart_port(1), 115200, timeout=3) as port:
+        yield port
+
+
+OPEN = "from machine import UART\nu = UART(1, 115200, tx=17, rx=16, rxbuf=512%s)\n"
+
+
+def test_bytes_go_both_ways(line, far_end):
+    line.run(OPEN % "")
+    far_end.write(b"ping\xff\x03\x00")
+    assert line.run("import time; time.sleep_ms(300); print(u.any(), u.read()); u.write(b'pong\\x03')") == "7 b'ping\\xff\\x03\\x00'\n"
+    assert far_end.read(5) == b"pong\x03"
+
+
+def test_the_line_takes_its_time(line, far_end):
+    line.run("from machine import UART\nu = UART(1, 1200, tx=17, rx=16)")
+    began = time.monotonic()
+    far_end.write(bytes(120))
+    assert line.run("import time\nwhile u.any() < 120: time.sleep_ms(5)\nprint(u.any())") == "120\n"
+    assert time.monotonic() - began > 0.9       # 1200 baud: one second
+    assert line.run("t = time.ticks_ms(); u.write(b'x' * 60); a = u.txdone(); u.flush() if False else None\n"
+                    "while not u.txdone(): time.sleep_ms(5)\nprint(a, time.ticks_diff(time.ticks_ms(), t) > 400)") == "False True\n"
+
+
+def test_what_does_not_fit_is_dropped_without_a_word(line, far_end):
+    line.run(OPEN % "")
+    far_end.write(bytes(range(256)) * 4)
+    assert line.run("import time; time.sleep_ms(800); d = u.read(); print(len(d), d[:3])") == "512 b'\\x00\\x01\\x02'\n"
+
+
+def test_rts_stops_the_far_end_and_loses_nothing(line, far_end):
+    line.run(OPEN % ", rts=18, flow=UART.RTS")
+    data = os.urandom(6000)
+    far_end.write_timeout = 0.2
+    sent = far_end.write(data[:3000])
+    assert line.run("import time; time.sleep_ms(800); print(u.any())") == "640\n"       # ring and FIFO
+    out = line.run("import binascii\nd = b''\nfor i in range(100):\n d += u.read() or b''\n time.sleep_ms(10)\n if len(d) == 3000: break\n"
+                   "print(len(d), binascii.crc32(d))")
+    import zlib
+    assert sent == 3000 and out == "3000 %d\n" % zlib.crc32(data[:3000])
+
+
+def test_nobody_listens_before_the_program_and_after_a_reset(board, line, far_end):
+    far_end.write(b"too early")
+    time.sleep(0.2)
+    line.run(OPEN % "")
+    far_end.write(b"heard")
+    assert line.run("import time; time.sleep_ms(200); print(u.read())") == "b'heard'\n"

@@ -1,4 +1,4 @@
-"""What the project's own machinery takes: RTC memory and its cost, the simulation's speed, twins."""
+"""What the project's own machinery takes: the simulation's speed, twins."""
 
 import os
 import statistics
@@ -9,36 +9,21 @@ import time
 from pathlib import Path
 
 from .. import checkout
-from ..choices import choices
-from ..errors import BenchError
 from ..sim import idle_plan, stock_spec
 from ..sim.runner import interpreter, run
 from ..twin import TwinHost
 from .figures import Figure
 from .outages import fault_mix
-from .sizes import PLAIN, package
 
 LIMIT_S = 300
 
 
 def measure(said=lambda text: None):
     figures = []
-    for name, part in (("rtc memory", rtc_memory), ("simulation", simulation), ("library", library), ("twin", twin)):
+    for name, part in (("simulation", simulation), ("library", library), ("twin", twin)):
         said(name)
         figures += part()
     return figures
-
-
-def rtc_memory():
-    path = ":".join(str(p) for p in (PLAIN, package(), choices().umqtt))
-    done = subprocess.run([*choices().twin.command, str(PLAIN / "memory.py"), "", path], capture_output=True, text=True, timeout=LIMIT_S)
-    if done.returncode:
-        raise BenchError("the measurement of RTC memory failed: %s" % (done.stderr.strip().splitlines() or ["no message"])[-1])
-    found = {(word, size): int(value) for word, size, value in (line.split() for line in done.stdout.splitlines())}
-    bits = choices().twin.bits
-    return [Figure("rtc_messages_4b", found["kept", "4"], "one topic, one message a second, resume record included"),
-            Figure("rtc_messages_20b", found["kept", "20"], "the same with 20 bytes"),
-            Figure("append_us", found["append", "20"], "publish into RTC memory, median, %d-bit interpreter on this machine" % bits)]
 
 
 def simulation():

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from . import beside, machinery, outages, sizes
+from . import beside, machinery, memory, outages, sizes
 from .figures import KINDS
 from .link import NoLink
 
@@ -25,6 +25,7 @@ def _clients(runs, others, said):
 PARTS = {
     "clients": _clients,
     "sizes": lambda runs, others, said: sizes.measure(lambda text: said(text, 0, 1)),
+    "memory": lambda runs, others, said: memory.measure(lambda text: said(text, 0, 1)),
     "machinery": lambda runs, others, said: machinery.measure(lambda text: said(text, 0, 1)),
 }
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from holdfast_bench.perf import machinery, outages
+from holdfast_bench.perf import memory, outages
 from holdfast_bench.perf.figures import KINDS, Figure
 
 FIXED = """first_puback_s recover_refused_s recover_blackhole_s recover_dead_flows_s recover_wifi_s detect_publishing_s detect_idle_s hundred_rtt50_s
@@ -69,5 +69,18 @@ def test_recovery_counts_from_the_healing_to_the_acknowledgement_at_the_node():
 
 
 def test_rtc_memory_is_measured_through_the_outbox():  # R19
-    figures = {f.name: f.value for f in machinery.rtc_memory()}
-    assert figures["rtc_messages_4b"] >= 180 and figures["rtc_messages_20b"] >= 60 and figures["append_us"] > 0
+    figures = {f.name: f for f in memory.costs()}
+    assert figures["rtc_messages_4b"].met and figures["rtc_messages_20b"].met and figures["append_us"].value > 0
+    assert figures["append_growth_bytes"].value == 0 and 0 < figures["append_heap_bytes"].value <= 512
+    assert 0 < figures["append_esp32_ms"].value < figures["append_full_esp32_ms"].value < 20 and 0 < figures["ack_esp32_ms"].value < 20
+
+
+def test_what_fails_to_survive_is_a_fault_in_the_table(tmp_path, monkeypatch):  # R31
+    assert memory.survives("damage").met is True
+    for name in ("stand_ins.py", "test_tears.py"):
+        source = (memory.TESTS / name).read_text()
+        (tmp_path / name).write_text(source.replace('assert why == "unreadable"', 'assert why == "eaten"'))
+    monkeypatch.setattr(memory, "TESTS", tmp_path)
+    assert memory.survives("damage").met is False
+    monkeypatch.setattr(memory, "TESTS", tmp_path / "nowhere")
+    assert memory.survives("damage").met is None

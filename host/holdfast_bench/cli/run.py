@@ -13,11 +13,9 @@ import typer
 
 from .. import checkout
 from ..checks.result import GOOD, exit_status, skipped
-from ..deploy.overlay import with_application
 from ..errors import BenchError, Cannot
 from ..places import Options, run_plan
 from ..places.several import Wanted, jobs_for, run_several
-from ..report import write_reports
 from ..scenario import compile_plan, find, load, parameters_of
 from .common import JSON_HELP, SET_HELP, assignments, err, out, told, write_json
 from .summary import summary
@@ -53,6 +51,8 @@ def run(
     console = err if json_file == "-" else out
     with contextlib.ExitStack() as stack:
         if app is not None:
+            from ..deploy.overlay import with_application
+
             firmware = with_application(app, stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-app-")) + "/firmware", firmware)
         wanted = _wanted(scenario, board, port or [], assignments(setting), seed, Options(broker=broker, firmware=firmware, secrets=secrets), own=app is not None)
         runs, interrupted = _carried_out(wanted, jobs, console, silent)
@@ -129,6 +129,8 @@ def _tell(runs, report, json_file, console):
     took_place = [(result, plan) for result, plan in runs if not result.skipped]
     not_good = [(result, plan) for result, plan in took_place if result.verdict != GOOD]
     pages = []
+    if report or not_good:
+        from ..report import write_reports
     if report:
         pages = write_reports(runs, report)
     elif not_good:  # what went wrong is not lost, also when nobody asked for a report

@@ -3,4 +3,15 @@
 Only changed files travel; they are staged beside the old ones, checked by hash on the board, and then renamed into place.
 """
 
-from .deploy import Deployed, deploy  # noqa: F401
+__all__ = ["Deployed", "deploy"]
+
+
+def __getattr__(name):
+    """Loaded when they are used: the simulation wants the bundle only, and no serial ports. PEP 562."""
+    if name not in __all__:
+        raise AttributeError("module %r has no attribute %r" % (__name__, name))
+    import importlib
+
+    module = importlib.import_module(".deployment", __name__)
+    globals().update({n: getattr(module, n) for n in __all__})
+    return globals()[name]

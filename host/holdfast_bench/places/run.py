@@ -7,8 +7,6 @@ import time
 
 from ..checks import judge
 from ..history import History
-from ..live import watching
-from ..scenario.executor import Executor
 from .sim import SimHistory
 from .sim import rig as simulated_rig
 from .sim import run as simulated
@@ -22,6 +20,9 @@ def run_plan(plan, board, options, console=None):
     """
     if board == "sim":
         return _simulated(plan, options), False
+    from ..live import watching
+    from ..scenario.executor import Executor
+
     interrupted = False
     with contextlib.ExitStack() as stack:
         rig, history = begin(plan, board, options, stack)

@@ -12,7 +12,6 @@ from ..errors import BenchError, Cannot, TimedOut
 from ..faults import all_of, catalogue
 from ..history import History
 from ..rig import Rig
-from ..scenario.executor import Executor
 from ..sim import run as simulate
 from ..sim.stepped import SteppedSim
 from ..sim.stock import stock_spec
@@ -24,6 +23,8 @@ def run(plan, options):
     """The result of a plan."""
     if len(plan["boards"]) == 1 and not plan.get("guard") and plan.get("application") != "own":
         return judge(simulate(plan, options.firmware), plan, "sim")
+    from ..scenario.executor import Executor
+
     with contextlib.ExitStack() as stack:
         history = SimHistory()
         Executor(plan, rig(plan, history, options, stack), history, options.stop).run()

@@ -136,6 +136,20 @@ node.on("cmd/start")(lambda topic, payload: start())
     assert len(s.arrived("sensor/n")) >= 28
 
 
+def test_handlers_that_do_not_end_fill_no_memory():  # bad input: floods
+    app = APP % """
+@node.on("cmd/slow")
+async def slow(topic, payload):
+    await asyncio.sleep(30)
+    node.publish("did", payload)
+"""
+    steps = [publish("p%d" % i, 10 + i / 100, "cmd/slow", "%d" % i) for i in range(40)]
+    s = Story(*steps, publish("later", 50, "cmd/slow", "later"), run_s=100, app=app)
+    assert [p for _, p in s.arrived("did")] == ["%d" % i for i in range(16)] + ["later"]
+    refused = s.of("err", code="unusable")
+    assert len(refused) == 24 and refused[0]["msg"] == "16 handlers still run" and s.lost == 0
+
+
 def test_application_that_ends_leaves_a_node_that_goes_on():
     app = """
 import holdfast

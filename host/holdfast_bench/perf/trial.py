@@ -18,6 +18,7 @@ import paho.mqtt.client as mqtt
 from ..choices import choices
 from ..drivers.broker_mosquitto import Mosquitto
 from .link import BLACKHOLE, FAR, PASS, REFUSE, Link, NoLink
+from .relay import relay
 from .sizes import PLAIN, package
 
 SETTLE_S = 12
@@ -128,8 +129,11 @@ class Trial:
         self.spec = spec
         self.draw = random.Random("%s %s %d" % (spec["client"], spec["test"], spec["seed"]))
         self.link = Link(spec["rtt_ms"])
-        # Each acknowledgement at once, as from the relay that the bars were measured with; Nagle's rule would hold them back for a round trip.
-        self.broker = Mosquitto(host=FAR, port=1883, extra=("set_tcp_nodelay true",)).start()
+        # Each acknowledgement at once: Nagle's rule would hold them back for a round trip. Behind a relay, as the bars were measured, those
+        # that come together travel together.
+        self.broker = Mosquitto(host=FAR, port=1884 if spec.get("relay") else 1883, extra=("set_tcp_nodelay true",)).start()
+        if spec.get("relay"):
+            relay(FAR, 1883, 1884)
 
     def start(self, **spec):
         return Client(self.link, *CLIENTS[self.spec["client"]](spec))

@@ -27,6 +27,13 @@ class WDT:
         pass
 
 
+class UART:  # loaded with everything else, never made
+    pass
+
+
+Pin = UART
+
+
 def reset_cause():
     return PWRON_RESET
 

@@ -26,6 +26,7 @@ def _status(node, args, answer):
     answer["unacked"] = len(node.outbox.seqs)
     answer["next"] = block.next_seq
     answer["boots"] = node.boots
+    answer["cause"] = node.cause
     answer["epoch"] = block.epoch
     answer["free"] = gc.mem_free()
 
@@ -70,6 +71,18 @@ def _verbose(node, args, answer):
     node.verbose = bool(args["on"])
 
 
+# Takes the radio away from under the node, or gives it back: for a bench whose access point nobody can switch. Until then
+# every attempt fails.
+def _radio(node, args, answer):
+    path = node.supervisor._path
+    if args["on"]:
+        if "begin" in path.__dict__:
+            del path.begin
+    else:
+        path.begin = lambda: 0
+        path.wlan.active(False)
+
+
 # The settings in force, without names and passwords.
 def _config(node, args, answer):
     answer["config"] = {k: node.config[k] for k in sorted(node.config) if k not in ("wifi", "brokers", "app", "classes")}
@@ -91,6 +104,7 @@ COMMANDS = {
     "publish": _publish,
     "hang": _hang,
     "reset": _reset,
+    "radio": _radio,
     "verbose": _verbose,
     "config": _config,
 }

@@ -30,8 +30,8 @@ _OURS = {
 @dataclass
 class Rig:
     boards: dict = field(default_factory=dict)  # name → boards.adapter.Board
-    wifi: dict = field(default_factory=dict)  # name → away(), back(), is_away()
-    power: dict = field(default_factory=dict)  # name → off(), on(), is_off()
+    wifi: dict = field(default_factory=dict)  # name → away(), back(), evidence()
+    power: dict = field(default_factory=dict)  # name → off(), on(), evidence()
     ap: dict = field(default_factory=dict)  # name → the access point from the inside, see drivers/twin.py
     dns: dict = field(default_factory=dict)  # name → set_mode(mode), mode(), move_broker()
     network: dict = field(default_factory=dict)  # name → set_mode(mode), forget_flows(), reset_flows(), evidence(what)

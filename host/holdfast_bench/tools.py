@@ -29,7 +29,7 @@ def python_tool(module, *args):
     return [sys.executable, "-m", module, *[str(a) for a in args]]
 
 
-def run(command, limit_s, what, on_line=None):
+def run(command, limit_s, what, on_line=None, remedy="run `make setup`"):
     """Runs `command` to its end and returns what it said. `on_line(text)` gets each line as it comes.
 
     Raises BenchError when it cannot be started or does not end within `limit_s`; the status is the caller's business.
@@ -38,7 +38,7 @@ def run(command, limit_s, what, on_line=None):
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                    errors="replace", start_new_session=True)
     except OSError as e:
-        raise BenchError("cannot start %s (%s): run `make setup`" % (command[0], e.strerror)) from None
+        raise BenchError("cannot start %s (%s): %s" % (command[0], e.strerror, remedy)) from None
     timer = _Killer(process, limit_s)
     lines = []
     try:

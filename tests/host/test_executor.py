@@ -46,8 +46,8 @@ class Wifi:
         self._rig.did("ap back")
         self._gone = False
 
-    def is_away(self):
-        return self._gone
+    def evidence(self):
+        return "the access point does not answer" if self._gone else None
 
 
 class Rig:

@@ -27,21 +27,60 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Wifi(Strict):
-    """Who switches the access point. `ask` asks whoever sits in front of the terminal."""
-
-    driver: Literal["ask", "command"] = "ask"
-    off: str | None = None  # shell commands, for driver "command"
-    on: str | None = None
-    check: str | None = None  # ends with status 0 while the access point is on the air
+# Who switches the access point during a run. What each driver does is told in its file, drivers/….
 
 
-class Power(Strict):
-    """Who switches the power. `rts` pulses EN through the USB bridge, which the chip takes for power-on."""
+class Ask(Strict):
+    driver: Literal["ask"] = "ask"      # whoever sits in front of the terminal
 
-    driver: Literal["none", "rts", "command"] = "none"
-    off: str | None = None
-    on: str | None = None
+
+class Device(Strict):
+    driver: Literal["device"]           # the firmware switches its own radio off: the last resort
+
+
+class Command(Strict):
+    driver: Literal["command"]
+    off: str = Field(min_length=1)      # shell commands
+    on: str = Field(min_length=1)
+    check: str | None = None            # status 0 while it is on, 1 while it is off
+
+
+class HostapdSocket(Strict):
+    driver: Literal["hostapd"]
+    interface: str = Field(min_length=1)        # "wlan0"
+    control: str = "/run/hostapd"       # ctrl_interface in hostapd's configuration
+
+
+class NetworkManager(Strict):
+    driver: Literal["nmcli"]
+    connection: str = Field(min_length=1)       # the hotspot's name
+
+
+class OpenWrtRouter(Strict):
+    driver: Literal["openwrt"]
+    router: str = Field(pattern=r"^[^-\s]\S*$")      # "root@192.168.1.1", or a host of ~/.ssh/config
+    radio: str | None = Field(default=None, pattern=r"^\w+$")     # "radio0"; otherwise all
+
+
+# Who switches the power.
+
+
+class NoPower(Strict):
+    driver: Literal["none"] = "none"
+
+
+class Rts(Strict):
+    driver: Literal["rts"]              # EN through the USB bridge
+
+
+class UsbHub(Strict):
+    driver: Literal["uhubctl"]
+    hub: str = Field(pattern=r"^\d+(-\d+(\.\d+)*)?$")      # "1-1.4", as uhubctl lists it
+    port: int = Field(ge=1, le=32)
+
+
+Wifi = Annotated[Ask | Device | Command | HostapdSocket | NetworkManager | OpenWrtRouter, Field(discriminator="driver")]
+Power = Annotated[NoPower | Rts | Command | UsbHub, Field(discriminator="driver")]
 
 
 class Broker(Strict):
@@ -66,8 +105,8 @@ class BoardFile(Strict):
     baud: int = Field(default=115200, ge=9600)
     reset: Literal["classic", "usb", "button"]  # how tools reset it: DTR/RTS to EN and IO0; the chip's own USB; by hand
     notes: list[str] = []  # what surprises people, shown by `holdfast boards NAME` and after errors
-    wifi: Wifi = Wifi()
-    power: Power = Power()
+    wifi: Wifi = Ask()
+    power: Power = NoPower()
     broker: Broker = Broker()
 
     @field_validator("flash_offset")
@@ -106,15 +145,27 @@ def load(path):
     try:
         return BoardFile.model_validate(raw)
     except ValidationError as e:
-        first = e.errors()[0]
-        field = ".".join(str(p) for p in first["loc"])
-        if first["type"] == "missing":
-            what = "`%s` is missing; docs and the other files of boards/ show what belongs there" % field
-        elif first["type"] == "extra_forbidden":
-            close = difflib.get_close_matches(str(first["loc"][-1]), list(BoardFile.model_fields), 1)
-            what = "unknown field `%s`%s" % (field, " (did you mean `%s`?)" % close[0] if close else "")
-        elif first["type"] == "value_error":
-            what = "`%s`: %s" % (field, first["ctx"]["error"])
-        else:
-            what = "`%s`: %s, not %r" % (field, first["msg"].lower().replace("input ", ""), first["input"])
-        raise BenchError("%s: %s" % (path, what)) from None
+        raise BenchError("%s: %s" % (path, _in_words(e.errors()[0]))) from None
+
+
+def _in_words(error):
+    """The first thing that is wrong, with what to do about it."""
+    loc = [str(p) for p in error["loc"]]
+    drivers = [t for t in (Ask, Device, Command, HostapdSocket, NetworkManager, OpenWrtRouter, NoPower, Rts, UsbHub)
+               if loc[0] in ("wifi", "power") and loc[1:2] == [t.model_fields["driver"].annotation.__args__[0]]]
+    if drivers:
+        driver = loc.pop(1)
+    field, kind = ".".join(loc), error["type"]
+    if kind == "missing":
+        return "`%s` is missing%s; docs/bench.md and the other files of boards/ show what belongs there" % (
+            field, " for driver %r" % driver if drivers else "")
+    if kind == "extra_forbidden":
+        close = difflib.get_close_matches(loc[-1], list((drivers or [BoardFile])[0].model_fields), 1)
+        return "unknown field `%s`%s%s" % (field, " for driver %r" % driver if drivers else "", " (did you mean `%s`?)" % close[0] if close else "")
+    if kind == "union_tag_invalid":
+        return "`%s.driver`: there is no driver %r, only %s" % (field, error["ctx"]["tag"], error["ctx"]["expected_tags"])
+    if kind == "union_tag_not_found":
+        return "`%s.driver` is missing: say who switches it" % field
+    if kind == "value_error":
+        return "`%s`: %s" % (field, error["ctx"]["error"])
+    return "`%s`: %s, not %r" % (field, error["msg"].lower().replace("input ", ""), error["input"])

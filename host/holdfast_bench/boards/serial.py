@@ -38,6 +38,7 @@ class SerialBoard:
         self._identity = None  # USB id and serial number, to find the board again
         self._next_id = int(time.time() * 1000) % 100_000  # a board that ran before must not take our ids for old ones
         self._bitten = False
+        self.away_on_purpose = False  # its power is off, and the port may be gone with it: it is waited for without limit
 
     # -- the port ------------------------------------------------------------------------------------------------------
 
@@ -70,8 +71,7 @@ class SerialBoard:
     def _opened(self, deadline):
         """The open port, lines at rest. A port in use is an error at once; one that is not there yet may still come."""
         while True:
-            port = serial.Serial(baudrate=self._baud, timeout=READ_S, write_timeout=5, exclusive=True)
-            port.port, port.dtr, port.rts = self.port, False, False  # set before opening: both at rest, no reset
+            port = unopened(self.port, self._baud, READ_S)
             try:
                 port.open()
                 return port
@@ -107,9 +107,11 @@ class SerialBoard:
         self._history.add("board/" + self.name, "port_lost", port=self.port, why=str(error))
         self._drop_port()
         deadline = time.monotonic() + REAPPEAR_S
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline or self.away_on_purpose:
             if self._stop.wait(0.2):
                 return False
+            if self.away_on_purpose:
+                deadline = time.monotonic() + REAPPEAR_S
             self.port = _find_again(self._identity) or self.port
             try:
                 self._serial = self._opened(0)
@@ -196,6 +198,14 @@ class SerialBoard:
             self._serial.rts = on
         except (OSError, serial.SerialException, AttributeError) as e:
             raise Cannot("%s: this port has no reset line (%s)" % (self.port, e)) from None
+
+
+def unopened(port, baud, timeout_s):
+    """pyserial's object for a port or a URL (rfc2217://HOST:PORT), DTR and RTS at rest before it is opened, so that nothing is reset."""
+    url = "://" in port
+    line = serial.serial_for_url(port, do_not_open=True, baudrate=baud, timeout=timeout_s, write_timeout=None if url else 5, exclusive=None if url else True)
+    line.dtr = line.rts = False
+    return line
 
 
 def rom_cause(code, bitten):

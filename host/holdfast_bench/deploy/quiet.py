@@ -8,7 +8,7 @@ import time
 
 import serial
 
-from ..boards.serial import port_error
+from ..boards.serial import port_error, unopened
 from ..errors import BenchError, TimedOut
 
 PROMPT = b">>> "
@@ -28,8 +28,7 @@ def make_quiet(port, name, baud=115200):
     """
     deadline = time.monotonic() + 5
     while True:
-        line = serial.Serial(baudrate=baud, timeout=INTERRUPT_EVERY_S, write_timeout=5, exclusive=True)
-        line.port, line.dtr, line.rts = port, False, False
+        line = unopened(port, baud, INTERRUPT_EVERY_S)
         try:
             line.open()
             break

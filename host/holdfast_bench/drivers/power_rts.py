@@ -3,15 +3,13 @@
 
 class RtsPower:
     def __init__(self, board):
-        self._board, self._off = board, False
+        self._board = board
 
     def off(self):
         self._board.hold_in_reset(True)
-        self._off = True
 
     def on(self):
         self._board.hold_in_reset(False)
-        self._off = False
 
-    def is_off(self):
-        return self._off
+    def state(self):
+        return None, ""

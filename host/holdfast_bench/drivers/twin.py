@@ -22,8 +22,8 @@ class TwinWifi:
     def back(self):
         self._host.call(self._ap.on)
 
-    def is_away(self):
-        return not self._ap.up
+    def evidence(self):
+        return None if self._ap.up else "the access point does not answer"
 
 
 class TwinAp:
@@ -136,8 +136,8 @@ class TwinPower:
         self._board = board
         self.off, self.on = board.power_off, board.power_on
 
-    def is_off(self):
-        return self._board.state == "off"
+    def evidence(self):
+        return "the supply is off" if self._board.state == "off" else None
 
 
 class TwinNetwork:

@@ -19,6 +19,7 @@ class Fault:
     needs = ()  # abilities of the rig: see rig.ABILITIES
     momentary = False  # happens at one instant and has no end
     resets = False  # restarts the boards it hits, now or at its end
+    shows_within_ms = 8000  # within this it has to show that it took effect
     together = False  # hits every board of the run, because it sits at the one broker
     how = {}  # place ("sim", "twin", "hil") → the mechanism there, for people; a place that is missing cannot do it
 

@@ -1,13 +1,17 @@
 """The access point is gone: no beacons, no answers. Stations notice by themselves, after a while."""
 
-from . import Fault, fault
+from . import Fault, all_of, fault
 
 
 @fault("ap_gone")
 class ApGone(Fault):
     needs = ("wifi",)
     how = {"sim": "the modelled access point says nothing more and forgets its stations", "twin": "as in sim",
-           "hil": "the board file's [wifi] driver: a command (switched socket, router), or you are asked to"}
+           "hil": "the board file's [wifi] driver: hostapd, nmcli, openwrt, a command of yours; or you are asked to"}
+
+    @property
+    def shows_within_ms(self):
+        return max(getattr(wifi, "shows_within_ms", Fault.shows_within_ms) for wifi in self.each("wifi"))
 
     def begin(self):
         for wifi in self.each("wifi"):
@@ -18,4 +22,4 @@ class ApGone(Fault):
             wifi.back()
 
     def evidence(self):
-        return "the access point does not answer" if all(wifi.is_away() for wifi in self.each("wifi")) else None
+        return all_of(wifi.evidence() for wifi in self.each("wifi"))

@@ -4,10 +4,8 @@ from ..boards import find
 from ..boards.ports import choose
 from ..boards.serial import SerialBoard
 from ..deploy import bundle
+from ..drivers import hil as drivers
 from ..drivers.broker_hooks import BrokerHooks
-from ..drivers.command import Switch
-from ..drivers.power_rts import RtsPower
-from ..drivers.wifi_ask import AskWifi
 from ..errors import BenchError
 from ..rig import Rig
 from ..witness import Witness
@@ -48,7 +46,10 @@ def _rig(name, board, plan, history, options, stack):
     stack.callback(serial.close)
     serial.open()
     rig.boards[own] = serial
-    _switches(rig, own, board, serial, history, options)
+    rig.wifi[own] = drivers.wifi(board.wifi, own, serial, history, options.say)
+    power = drivers.power(board.power, own, serial, history)
+    if power:
+        rig.power[own] = power
 
     def switch_on():
         serial.reset()
@@ -56,15 +57,3 @@ def _rig(name, board, plan, history, options, stack):
 
     rig.switch_on = switch_on
     return rig
-
-
-def _switches(rig, own, board, serial, history, options):
-    if board.wifi.driver == "command":
-        rig.wifi[own] = Switch("Wi-Fi", board.wifi.off, board.wifi.on, board.wifi.check)
-    else:
-        rig.wifi[own] = AskWifi(own, history, options.say)
-    if board.power.driver == "command":
-        rig.power[own] = Switch("power", board.power.off, board.power.on)
-    elif board.power.driver == "rts":
-        rig.power[own] = RtsPower(serial)
-

@@ -9,7 +9,7 @@ import itertools
 
 from ..checks import judge
 from ..errors import BenchError, Cannot, TimedOut
-from ..faults import all_of, catalogue
+from ..faults import Fault, all_of, catalogue
 from ..history import History
 from ..rig import Rig
 from ..sim import run as simulate
@@ -89,6 +89,8 @@ class SimRig(Rig):
 
 
 class SimFault:
+    shows_within_ms = Fault.shows_within_ms
+
     def __init__(self, sims, name, args, own_id):
         self._sims, self._name, self._id = sims, name, own_id
         self._args = catalogue()[name].Args.model_validate(args).model_dump()

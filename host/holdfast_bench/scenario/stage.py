@@ -10,7 +10,6 @@ import random
 from ..checks.ledger import fold
 from ..errors import BenchError
 
-EFFECT_MS = 8000  # a fault has to show within this time that it took effect
 STATUS_MS = 2000  # a board answers within this, or is asleep
 LOOK_MS = 200  # how often evidence and drain are looked at
 
@@ -41,7 +40,7 @@ class Stage:
         if not action["momentary"]:
             self._begun[own_id] = fault
         fault.begin()
-        self._unproven.append((own_id, fault, self.history.now_ms() + EFFECT_MS))
+        self._unproven.append((own_id, fault, self.history.now_ms() + fault.shows_within_ms))
 
     def end(self, of, own_id):
         """Ends the fault `of`; nothing when it has ended, or never begun."""
@@ -62,7 +61,7 @@ class Stage:
             if how:
                 self.note("effect", id=own_id, ok=True, how=how)
             elif self.history.now_ms() >= until_ms:
-                self.note("effect", id=own_id, ok=False, why="no sign of it within %.0f s" % (EFFECT_MS / 1000))
+                self.note("effect", id=own_id, ok=False, why="no sign of it within %.0f s" % (fault.shows_within_ms / 1000))
             else:
                 continue
             self._unproven.remove(entry)

@@ -10,8 +10,10 @@ import time
 import pytest
 from twin_run import broker_with_witness, holdfast, wait
 
+from holdfast_bench.boards.boardfile import Device
 from holdfast_bench.boards.serial import SerialBoard
 from holdfast_bench.choices import BUILD
+from holdfast_bench.drivers import hil as drivers
 from holdfast_bench.history import History
 
 IMAGE = BUILD / "images" / "ESP32_GENERIC-20250415-v1.25.0.bin"
@@ -49,6 +51,15 @@ def test_from_a_blank_flash_to_a_node_that_lost_nothing(host, heard, tmp_path):
         console.open()
         wait(history, 0, ev="state", new="online")
         wait(history, 0, ev="recv")
+
+        # The driver of last resort: the firmware does without its radio, and comes back when it may.
+        radio = drivers.wifi(Device(driver="device"), "journey", console, history)
+        before_loss = len(history.events)
+        radio.away()
+        wait(history, before_loss, ev="link", up=False)
+        assert radio.evidence() == "journey has lost its link"
+        radio.back()
+        wait(history, before_loss, ev="state", new="online")
 
         before_bite = len(history.events)
         console.command({"cmd": "hang", "task": "sample", "how": "spin"})

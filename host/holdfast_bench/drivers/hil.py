@@ -1,0 +1,34 @@
+"""The drivers that a board file names, made for one board: what its [wifi] and [power] say, with proof of the effect around it."""
+
+from .command import Switch
+from .power_rts import RtsPower
+from .power_uhubctl import Uhubctl
+from .proof import PowerProof, WifiProof
+from .wifi_ask import AskWifi
+from .wifi_device import DeviceRadio
+from .wifi_hostapd import Hostapd
+from .wifi_nmcli import Nmcli
+from .wifi_openwrt import OpenWrt
+
+# By tools on this machine; `missing(settings)` of each says why it cannot be used here, or None.
+BY_TOOL = {"hostapd": Hostapd, "nmcli": Nmcli, "openwrt": OpenWrt, "uhubctl": Uhubctl, "command": Switch}
+
+
+def wifi(settings, name, board, history, say=print):
+    """away(), back(), evidence() for board `name` by the [wifi] table of its file."""
+    made = {"ask": lambda: AskWifi(history, say), "device": lambda: DeviceRadio(board), "command": lambda: Switch("Wi-Fi", settings)}
+    return WifiProof(name, history, made.get(settings.driver, lambda: BY_TOOL[settings.driver](settings))())
+
+
+def power(settings, name, board, history):
+    """off(), on(), evidence() for board `name` by the [power] table of its file; None when it names nobody."""
+    if settings.driver == "none":
+        return None
+    made = {"rts": lambda: RtsPower(board), "command": lambda: Switch("power", settings), "uhubctl": lambda: Uhubctl(settings)}
+    return PowerProof(name, history, made[settings.driver](), board)
+
+
+def missing(settings):
+    """Why the driver of a [wifi] or [power] table cannot be used on this machine, or None."""
+    driver = BY_TOOL.get(settings.driver)
+    return driver.missing(settings) if driver else None

@@ -11,7 +11,7 @@ from test_tears import torn_note
 import disk
 
 CHIP = True
-HEAP = "300k"  # an ESP32 with one life, and a second life on a second flash beside it
+HEAP = "400k"  # an ESP32 with one life, a second life on a second flash beside it, and the book kept about both
 LIMIT_S = 3600
 
 

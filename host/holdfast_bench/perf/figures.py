@@ -63,6 +63,7 @@ KINDS = {
     "heap_frozen_peak_kb": Kind("KB", "the same at its peak"),
     "core_mpy_bytes": Kind("bytes", ".mpy bytes of link, session, outbox, retry", 16000),
     "all_mpy_bytes": Kind("bytes", ".mpy bytes of the whole package"),
+    "rtc_messages_2b": Kind("messages", "messages of 2 bytes (21.5 as typed value) that 2048 bytes of RTC memory keep"),
     "rtc_messages_4b": Kind("messages", "messages of 4 bytes that 2048 bytes of RTC memory keep", 180, AT_LEAST),
     "rtc_messages_20b": Kind("messages", "messages of 20 bytes that 2048 bytes of RTC memory keep", 60, AT_LEAST),
     "append_us": Kind("µs", "one append of 20 bytes on this machine's 32-bit interpreter"),

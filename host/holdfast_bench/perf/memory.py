@@ -5,6 +5,7 @@ takes on the chip over what it takes here, plus the copy into RTC memory, at its
 32 and 64 bit); an official build on an ESP32 at 240 MHz does 1661 of them a second (micropython#5673; own builds have been seen that do 1075).
 """
 
+import json
 import subprocess
 
 from .. import checkout
@@ -17,6 +18,7 @@ from .sizes import PLAIN, package
 LIMIT_S = 300
 ROUND_ESP32_US = 1_000_000 / 1661 / 7.2
 COPY_MS = 0.6
+BLOCK = 2048
 TESTS = checkout.ROOT / "tests" / "firmware"
 
 
@@ -48,8 +50,11 @@ def costs():
         ms = found[word, 20] * factor / 1000 + copies * COPY_MS
         return Figure(name, round(ms, 1), "%s: %.1f µs here × %d, and the copy, %d × %g ms" % (how, found[word, 20], factor, copies, COPY_MS))
 
-    return [Figure("rtc_messages_4b", int(found["kept", 4]), "one topic, one message a second, resume record included"),
-            Figure("rtc_messages_20b", int(found["kept", 20]), "the same with 20 bytes"),
+    def density(size, payload):
+        return Figure("rtc_messages_%db" % size, int(found["kept", size]), "one topic, one a second, resume record included; JSON lines of number, time, topic, QoS, "
+                      "retain flag and value: %d in as many bytes" % json_lines(payload))
+
+    return [density(2, 21.5), density(4, "21.5"), density(20, "x" * 20),
             Figure("append_us", int(found["append", 20]), "publish into RTC memory, %d-bit interpreter on this machine" % bits),
             estimate("append_esp32_ms", "append", 1, "into RTC memory with room"),
             estimate("append_full_esp32_ms", "full", 2, "into full RTC memory, the oldest given up for it"),
@@ -58,6 +63,12 @@ def costs():
                    "in some 0.3 s, and reads the modules from flash unless they are frozen" % (found["wake", 0], factor)),
             Figure("append_heap_bytes", int(found["heap", 20]), "allocated by one append, to 60 messages in memory"),
             Figure("append_growth_bytes", int(found["growth", 20]), "what one append allocates with 60 messages there beyond what it does with 10")]
+
+
+def json_lines(payload):
+    """How many messages fit into the block as JSON lines without a blank, with what R30 wants kept of each, and without any record of the node's."""
+    line = {"i": 1234, "t": 1763735404000, "topic": "sensor/temp", "q": 1, "r": 0, "p": payload}
+    return BLOCK // len(json.dumps(line, separators=(",", ":")) + "\n")
 
 
 def survives(what):

@@ -100,7 +100,7 @@ def rounds(n):
 
 
 payload = bytes(20)
-for n in (4, 20):
+for n in (2, 4, 20):
     print("kept", n, kept(n))
 append, full, ack, loop, heap = [], [], [], [], []
 for _ in range(20):

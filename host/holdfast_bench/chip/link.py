@@ -1,13 +1,14 @@
 """The chip's end of the wire to its parent: calls that wait for their answer, notices, what the parent pushes.
 
 Waiting for an answer lets kernel events happen but no soft callback and no Ctrl-C: so it is on the chip for the calls that
-end here. May use: wire, hostio. Knows no names of calls.
+end here. May use: wire, lwip's sizes, hostio. Knows no names of calls.
 """
 
 import gc
 import json
 
 from ..world import wire
+from ..world.lwip import SND_BUF
 from .hostio import IN
 
 
@@ -18,7 +19,7 @@ class Link:
     """Over two descriptors. `handlers` maps pushed frame kinds to functions (number, payload); what is pushed before its
     handler is there waits for serve().
 
-    Receives into a buffer of its own, and sends from one: how fragmented the firmware has left the heap is no matter of the world outside.
+    Receives into and sends from buffers of its own: how fragmented the firmware has left the heap is no matter of the world outside.
     """
 
     def __init__(self, io, fd_in, fd_out, handlers):
@@ -26,7 +27,7 @@ class Link:
         self._in = open(fd_in, "rb")
         self._out = open(fd_out, "wb")
         self._buf = bytearray(BUFFER)
-        self._sending = bytearray(BUFFER)
+        self._out_buf = bytearray(wire.HEAD + SND_BUF)
         self._have = 0           # bytes of it that are not handled yet
         self._handlers = handlers
         self._early = []         # pushed frames that nobody handles yet
@@ -75,16 +76,21 @@ class Link:
         for kind, number, payload in early:
             self._handlers[kind](number, payload)
 
-    def send(self, kind, number, payload):
-        """One write, which Ctrl-C cannot cut in two."""
-        whole = wire.HEAD + len(payload)
-        if whole > len(self._sending):
-            self._out.write(wire.frame(kind, number, bytes(payload)))
-            return
-        view = memoryview(self._sending)
-        view[:wire.HEAD] = wire.frame_head(kind, number, len(payload))
-        view[wire.HEAD:whole] = payload
-        self._out.write(view[:whole])
+    def send(self, kind, number, *parts):
+        """One frame whose payload is these buffers, one after the other.
+
+        It is put together in a buffer of the link's own and written at once: on the chip, what is on its way takes lwIP's memory and
+        not the firmware's heap, which may have no room for it in one piece; and a Ctrl-C between two writes would leave half a frame.
+        """
+        view, at = memoryview(self._out_buf), wire.HEAD
+        payload = sum(map(len, parts))
+        if wire.HEAD + payload > len(view):
+            view = memoryview(bytearray(wire.HEAD + payload))
+        view[:at] = wire.frame_head(kind, number, payload)
+        for part in parts:
+            view[at:at + len(part)] = part
+            at += len(part)
+        self._out.write(view[:at])
 
     def tell(self, *what):
         self._out.write(wire.frame_json(wire.TELL, 0, what))
@@ -100,13 +106,10 @@ class Link:
         return self._wait(wire.NVS_BLOB, json.dumps([space, key]).encode() + b"\n", blob)
 
     def _wait(self, kind, payload, more=b""):
-        """more: a second part of the payload, which is not copied."""
+        """more: a second part of the payload."""
         self._calls = (self._calls + 1) & 0xFFFF
         self._answer = None
-        self._out.write(wire.frame_head(kind, self._calls, len(payload) + len(more)))
-        self._out.write(payload)
-        if more:
-            self._out.write(more)
+        self.send(kind, self._calls, payload, more)
         self.kernel.wait(None, self._answered)
         kind, payload = self._answer
         if kind == wire.RESULT_BYTES:

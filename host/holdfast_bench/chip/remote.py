@@ -145,8 +145,8 @@ class RemoteFlow:
         n = min(len(buf), self.room())
         if n <= 0 or self._closed:
             return 0
-        self._written += n
         self._stack.link.send(wire.FLOW_WRITE, self._number, memoryview(buf)[:n])
+        self._written += n
         return n
 
     def peek(self, n):
@@ -175,7 +175,7 @@ class RemoteDatagrams:
     def send(self, ip, port, data):
         if not self._stack.has_address():
             return lwip.EHOSTUNREACH
-        self._stack.link.send(wire.DATAGRAM_OUT, self._number, wire.address(ip, port) + data)
+        self._stack.link.send(wire.DATAGRAM_OUT, self._number, wire.address(ip, port), data)
         return 0
 
     def close(self):

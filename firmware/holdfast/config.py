@@ -1,5 +1,5 @@
 # config.py - the table of settings, and the check of a configuration against it.
-# May import: json.   Time: none.   Blocks: reading a small file.
+# May import: json, dtu_config.   Time: none.   Blocks: reading a small file.
 #
 # Only loaded while a Node is made: what the table means is in its comments, from which tools/settings_doc.py makes the
 # table of docs/firmware.md.

@@ -1,5 +1,5 @@
 # dtu.py - the serial-to-network unit (R35): packets of a UART become messages, messages become bytes on the UART. Loaded where configured.
-# May import: machine, asyncio, packetize, bell; the node is handed in.   Time: ticks.
+# May import: machine, asyncio, packetize, dtu_server, outbox, bell; the node is handed in.   Time: ticks.
 # Blocks: never; what goes to the UART is paced by its speed, so its buffer always has room.
 #
 # Towards the network it is an application like any other: what it publishes is in the outbox, so outages, resets and order are the outbox's

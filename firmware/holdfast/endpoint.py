@@ -1,5 +1,5 @@
 # endpoint.py - one broker: where it is, how it likes to be spoken to, when it may be tried again.
-# May import: retry, transport.   Time (ticks, stamps) is handed in.   Blocks: address(), for DNS: when nothing is remembered, or what is leads
+# May import: errors, retry, transport, transport_tls, transport_udp, transport_ws.   Time (ticks, stamps) is handed in.   Blocks: address(), for DNS: when nothing is remembered, or what is leads
 # nowhere - then again after a minute at the earliest when there was no answer, and twice that each time.
 from micropython import const
 from time import ticks_ms

@@ -1,5 +1,5 @@
 # outbox.py - accepts messages into the ring, says which one to send next, takes acknowledgements, gives up by policy.
-# May import: nothing of ours; ring, topics and clock are handed in, spool and resend are added where there is need.
+# May import: recover; ring, topics and clock are handed in, spool and resend are added where there is need.
 # Time: stamps come from the clock.   Blocks: never (one RTC write per message).
 #
 # Order: urgent messages first, else as accepted: what lies in flash, then the ring; what was asked for again comes last. A

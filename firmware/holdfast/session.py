@@ -1,5 +1,5 @@
 # session.py - one MQTT session over one open transport: CONNECT, window, acknowledgements, heartbeat, subscriptions.
-# May import: umqtt.simple, packets, errors, an envelope (envelope or frames); outbox and rtt are handed in.
+# May import: umqtt.simple, packets, errors, received, an envelope (envelope or frames); outbox and rtt are handed in.
 # Time: now (ticks) is handed in.   Blocks: never: bytes come in by receive(), go out through `out`.
 #
 # umqtt.simple's MQTTClient keeps the settings and encodes what needs no waiting (PINGREQ, DISCONNECT, QoS 0); everything

@@ -1,5 +1,5 @@
 # session_frames.py - the session with a gateway in frames (docs/frames.md, R22, R33), over TCP or UDP. Loaded for brokers that want it.
-# May import: session, frames, json, random; outbox and rtt are handed in.
+# May import: session, frames, errors, json, random; outbox and rtt are handed in.
 # Time: now (ticks) is handed in.   Blocks: never.
 #
 # What the outbox promises holds as with MQTT: a message is kept until the gateway acknowledges it, which has it at the broker then.

@@ -1,5 +1,5 @@
 # spool.py - the second tier of the message store: segments in flash, which outlive a power cut (R30, R31).
-# May import: ring and topics for reading, os; the outbox and the settings are handed in.
+# May import: ring, topics and recover for reading, os; the outbox and the settings are handed in.
 # Time: stamps.   Blocks: spill() 50-250 ms (flash is erased), opening a segment 5-20 ms, removing one 2-50 ms.
 # Loaded when the ring first runs full without a connection, or when segments are found at start.
 #

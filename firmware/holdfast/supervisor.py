@@ -1,5 +1,6 @@
 # supervisor.py - keeps the node connected: drives path, wire and session by the state table, and seeks the cause of trouble.
-# May import: asyncio, and everything of the connection (errors, states, ladder, retry, rtt, session, wire, endpoint, failover).
+# May import: asyncio, and everything of the connection (errors, states, ladder, retry, rtt, session,
+# session_frames, session_raw, wire, endpoint, failover, bell).
 # Time: ticks. One task sleeps until its next deadline or until the bell.
 # Blocks: for DNS, asked only when remembered addresses fail; path.py says what the radio costs.
 from asyncio import create_task, sleep_ms

@@ -58,7 +58,7 @@ def blocks(path):
 def links(path):
     """Targets of links and pictures that stay within the project."""
     text = _FENCE.sub("", path.read_text(encoding="utf-8"))
-    found = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'(?:src|srcset|href)="([^"]+)"', text)
+    found = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'<[^>\n]*?\b(?:src|srcset|href)="([^"]+)"', text)
     return [t for t in found if not re.match(r"[a-z]+:", t)]
 
 

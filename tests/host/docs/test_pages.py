@@ -1,6 +1,7 @@
 """What the pages say is so: commands run and say what stands there, links lead somewhere, code runs."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -9,13 +10,15 @@ from pathlib import Path
 
 import click
 import pytest
+import tables
 import typer.main
 from pages import ROOT, blocks, links, pages, same
 
+from holdfast_bench.checks.result import ENERGY, NUMBERS, Result
 from holdfast_bench.cli import app_of
 from holdfast_bench.sim import runner, stock
 
-LIMIT_S = 240
+LIMIT_S = 420
 END = "__holdfast_doc_end__"
 
 
@@ -132,6 +135,26 @@ def test_commands_for_a_real_board_are_commands_of_ours(words):
 def test_links_lead_somewhere(path):
     gone = [t for t in links(path) if t.partition("#")[0] and not (path.parent / t.partition("#")[0]).exists()]
     assert not gone
+
+
+@pytest.mark.parametrize("page", tables.PAGES)
+def test_what_a_reference_page_lists_is_there(page):
+    text = (ROOT / "docs" / (page + ".md")).read_text(encoding="utf-8")
+    assert tables.names(text) and tables.names(text) <= tables.names(tables.renewed(text)), "python tests/host/docs/tables.py brings docs/%s.md up to date" % page
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("page", tables.PAGES)
+def test_tables_of_a_reference_page_say_what_the_source_says(page):
+    text = (ROOT / "docs" / (page + ".md")).read_text(encoding="utf-8")
+    assert tables.renewed(text) == text, "docs/%s.md is not up to date: python tests/host/docs/tables.py" % page
+
+
+def test_the_result_of_a_run_has_the_keys_of_the_reference_page_and_no_others():
+    section = (ROOT / "docs" / "scenarios.md").read_text(encoding="utf-8").partition("## The JSON of a run")[2]
+    told = {name for line in section.splitlines() if line.startswith("| `") for name in re.findall(r"`(\w+)`", line.split(" | ")[0])}
+    made = Result("s", "sim", 1, "good", {name: 0 for name in (*NUMBERS, *ENERGY)}, [], skipped="why").as_json()
+    assert told == set(made)
 
 
 @pytest.mark.soak

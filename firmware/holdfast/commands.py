@@ -1,10 +1,11 @@
 # commands.py - what the bench may ask a node over the console. Loaded when the first command comes.
-# May import: gc, asyncio, time; the node is handed in.   Time: ticks.   Blocks: `hang` with "spin", on purpose.
+# May import: gc, asyncio, time, json, trial; the node is handed in.   Time: ticks.   Blocks: `hang` with "spin", on purpose.
 from asyncio import core, create_task, sleep_ms
 import gc
 import time
 
 _GRACE_MS = 150  # until the reply is out
+_parts = []  # of a configuration
 
 
 # Carries out command `name`; `args` is all of it, the answer's fields go into `answer`. Raises with the reason.
@@ -83,9 +84,24 @@ def _radio(node, args, answer):
         path.wlan.active(False)
 
 
-# The settings in force, without names and passwords.
+# The settings in force, without names and passwords. Or another configuration: the text of a request as in trial.propose() comes in
+# pieces, `part`, the first with `first`; then `apply`.
 def _config(node, args, answer):
-    answer["config"] = {k: node.config[k] for k in sorted(node.config) if k not in ("wifi", "brokers", "app", "classes")}
+    if "part" in args:
+        if args.get("first"):
+            _parts.clear()
+        _parts.append(args["part"])
+        return
+    if args.get("apply"):
+        from json import loads
+        from .trial import propose
+
+        text = "".join(_parts)
+        _parts.clear()
+        propose(node, loads(text))
+        answer["state"] = "on trial"
+        return _later(lambda: node.reset("another configuration"))
+    answer["config"] = {k: node.config[k] for k in sorted(node.config) if k not in ("wifi", "brokers", "app", "classes", "dtu")}
 
 
 def _later(what):

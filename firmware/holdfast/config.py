@@ -1,9 +1,10 @@
 # config.py - the table of settings, and the check of a configuration against it.
-# May import: json, dtu_config.   Time: none.   Blocks: reading a small file.
+# May import: json, os, trial, dtu_config.   Time: none.   Blocks: reading a small file.
 #
 # Only loaded while a Node is made: what the table means is in its comments, from which tools/settings_doc.py makes the
 # table of docs/firmware.md.
 import json
+import os
 
 
 # A setting is missing, unknown or out of range; the text names it and says what is allowed.
@@ -63,7 +64,7 @@ TABLE = (
     ("log", "none", ["none", "INFO", "WARN", "ERROR", "FATAL"]),  # what of the log goes out on the topic `log`: this level and those above
     ("app_ping_s", 0, (0, 3600)),  # how often the receiver behind the broker is asked for a sign of life; 0: never [s]
     ("app_ping_limit_s", 60, (1, 86400)),  # without an answer for so long it counts as away (event `receiver`) [s]
-    ("remote", True, "switch"),  # answer cmd/ping and cmd/reset
+    ("remote", True, "switch"),  # answer cmd/ping, cmd/reset and cmd/config
     ("console", True, "switch"),  # protocol on the REPL UART for the bench and for people
     ("verbose", False, "switch"),  # print each message accepted, sent and acknowledged
     ("dtu", None, "anything"),  # serial-to-network unit: an object, see docs/dtu.md; null: none
@@ -73,7 +74,23 @@ TABLE = (
 
 # The configuration in the file `source` (or a dict), checked and completed with the defaults. Raises ConfigError.
 def load(source):
-    given = _read(source) if isinstance(source, str) else source
+    trial = None
+    given = source
+    if isinstance(source, str):
+        if _there(source + ".try"):
+            from .trial import at_start
+
+            given, trial = at_start(source)
+            if given:
+                try:
+                    return _checked(given, source, trial)
+                except ConfigError:  # it was checked before it was written: this is damage
+                    trial["over"] = True
+        given = _read(source)
+    return _checked(given, source, trial)
+
+
+def _checked(given, source, trial):
     names = [row[0] for row in TABLE]
     for name in sorted(given):
         if name not in names:
@@ -84,6 +101,10 @@ def load(source):
 
         done["dtu"] = checked(done["dtu"], done["classes"])
     _together(done)
+    if isinstance(source, str):
+        done["source"] = source
+        if trial:
+            done["trial"] = trial
     return done
 
 
@@ -107,6 +128,13 @@ def _together(cfg):
         cfg["log"] = "none"
     if "normal" not in classes:
         raise ConfigError("classes: one must be called 'normal'")
+
+
+def _there(path):
+    try:
+        return os.stat(path)
+    except OSError:
+        return None
 
 
 def _read(path):

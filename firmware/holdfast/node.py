@@ -85,6 +85,10 @@ class Node:
 
             hold(self, causes, errors)
             _unload("safe")
+        if cfg.get("trial"):
+            from .trial import forget
+
+            forget(block)
         self.clock = Clock(block)
         topics = Topics(block, store.load, store.save)
         self._classes = [c["name"] for c in cfg["classes"]]
@@ -318,12 +322,17 @@ class Node:
         if cfg["remote"]:
             self.on("cmd/ping", 0)(self._remote)
             self.on("cmd/reset")(self._remote)
+            self.on("cmd/config")(self._remote)
         if cfg["log"] != "none":
             from .log import Log
 
             create_task(Log(self, cfg["log"]).run())
         get_event_loop().set_exception_handler(self._task_died)
         self.announce()
+        if cfg.get("trial"):
+            from .trial import follow
+
+            follow(self)
         create_task(self._last())
         self._tasks = [create_task(self.supervisor.run())]
         self.watchdog.find("link").task = self._tasks[0]

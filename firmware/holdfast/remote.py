@@ -1,5 +1,5 @@
-# remote.py - what receivers may ask of any node over the broker (docs/protocol.md): a sign of life, a reset. Loaded when the first request comes.
-# May import: json, asyncio; the node is handed in.   Time: none.   Blocks: never.
+# remote.py - what receivers may ask of any node over the broker (docs/protocol.md): a sign of life, a reset, another configuration. Loaded when the first request comes.
+# May import: json, asyncio, trial; the node is handed in.   Time: none.   Blocks: never.
 from asyncio import create_task, sleep_ms
 from json import dumps, loads
 
@@ -12,11 +12,22 @@ def handle(node, topic, payload, retained):
     if name == "ping":
         node.supervisor.tell("pong", payload.replace(b"ping", b"pong"), flags=0)
     elif not retained:
-        request = loads(payload)
+        try:
+            request = loads(payload)
+        except ValueError:
+            request = None
+        if not isinstance(request, dict):
+            return node.supervisor.tell("reply", '{"id": null, "ok": false, "why": "not a JSON object"}')
         answer = {"id": request.get("id"), "ok": True}
         try:
             if name == "reset":
                 _reset(node, request.get("kind", "hard"))
+            elif name == "config":
+                from .trial import propose
+
+                propose(node, request)
+                answer["state"] = "on trial"
+                _reset(node, "hard")
             else:
                 raise ValueError("no command " + name)
         except ValueError as e:

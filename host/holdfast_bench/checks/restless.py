@@ -5,17 +5,23 @@ from .result import BAD
 
 ORDERED_WITHIN_MS = 10_000
 SLACK = 0.9
+# Resets of the firmware that are no attempt at healing, by what it says.
+ASKED = ("asked for over the broker", "another configuration", "no message got through with the new configuration")
+SAID_WITHIN_MS = 2000
 
 
 @law
 def restless(case):
     after_s = case.plan.get("config", {}).get("reset_after_s", 1800)
     ordered = [e["t"] for ev in ("fault", "end", "command") for e in case.of("bench", ev)]
+    said = [(e["src"].partition("/")[2], e["t"]) for e in case.of("board", "err") if e.get("code") == "reset" and e.get("msg") in ASKED]
     last, findings = {}, []
     for e in case.of("chip", "reset"):
         if e.get("cause") not in ("hard", "soft") or any(t <= e["t"] <= t + ORDERED_WITHIN_MS for t in ordered if _resets(case, t)):
             continue
         board = e["src"].partition("/")[2]
+        if any(board == b and t <= e["t"] <= t + SAID_WITHIN_MS for b, t in said):
+            continue
         if not after_s:
             findings.append(found("restless", BAD, "%s reset itself although its configuration forbids that" % board, e["t"]))
         elif e["t"] - last.get(board, 0) < after_s * 1000 * SLACK:

@@ -75,9 +75,10 @@ def test_reset_over_the_broker_happens_once_and_a_retained_one_never():  # proto
 
 def test_reset_of_an_unknown_kind_is_refused_with_the_reason():
     s = Story(publish("reset", 20, "cmd/reset", '{"id": 7, "kind": "brick"}'), publish("junk", 25, "cmd/reset", "not json"), run_s=40)
-    (_, answer), = s.arrived("reply")
+    (_, answer), (_, junk) = s.arrived("reply")
     assert json.loads(answer) == {"id": 7, "ok": False, "why": "kind 'brick': hard or soft"}
-    assert len(s.of("boot")) == 1 and s.of("err", code="app")  # the junk is reported, the rest goes on
+    assert json.loads(junk) == {"id": None, "ok": False, "why": "not a JSON object"}
+    assert len(s.of("boot")) == 1 and not s.of("err", code="app")
 
 
 def test_handlers_by_pattern_at_run_time_and_restored_after_the_broker_forgot():  # R18, R15

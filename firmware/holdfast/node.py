@@ -1,6 +1,7 @@
 # node.py - puts the parts together, and the public API. The only module that knows everyone.
 # Time: ticks, through the parts.   Blocks: while it is being made (files, NVS); publish() never.
 # A Node is made of memory alone; what the network needs is loaded by start(): a battery node's wake without radio never does.
+import gc
 from micropython import const
 import machine
 import os
@@ -128,6 +129,7 @@ class Node:
     def _load_network(self):
         if self.supervisor:
             return
+        gc.collect()  # what stays for good is to lie together, below what making the node has left behind
         from .path import Wifi
         from .supervisor import Supervisor
         from .watchdog import Watchdog

@@ -14,7 +14,9 @@ from .boards import known
 from .boards.ports import plugged_in
 from .choices import choices
 from .drivers.broker_mosquitto import find_mosquitto
+from .drivers.hil import abilities, missing
 from .errors import BenchError
+from .faults import catalogue
 
 OK, MISSING, NOTE = "ok", "missing", "note"
 TOOLS = ("mpremote", "esptool", "adafruit-ampy", "pyserial", "paho-mqtt")
@@ -30,7 +32,7 @@ class Check:
 
 def checks():
     """Every check, in the order people read them."""
-    return [*_interpreters(), *_tools(), *_brokers(), *_rights(), *_boards(), *_secrets()]
+    return [*_interpreters(), *_tools(), *_brokers(), *_rights(), *_boards(), *_faults(), *_secrets()]
 
 
 def _interpreters():
@@ -99,6 +101,25 @@ def _boards():
     for port in ports:
         fits = [name for name, f in boards.items() if port.usb_id in f.usb_ids]
         yield Check("board", OK if fits else NOTE, "%s (%s): %s" % (port.device, port.usb_id, " or ".join(fits) or "no board file has this USB id"))
+
+
+def _faults():
+    """What can be broken where: by the drivers that each board file names, and by whether these work here."""
+    names = catalogue()
+    for place, what in (("sim", "in the simulation"), ("twin", "on a twin")):
+        here = [name for name, f in names.items() if place in f.how]
+        yield Check("faults " + what, OK, "all %d" % len(here) if len(here) == len(names) else "%d of %d" % (len(here), len(names)))
+    try:
+        boards = known()
+    except BenchError:
+        return      # said already
+    for name, board in boards.items():
+        possible = [fault for fault, f in names.items() if "hil" in f.how and set(f.needs) <= abilities(board)]
+        hindrances = ["[%s] %s: %s" % (table, settings.driver, why) for table, settings in (("wifi", board.wifi), ("power", board.power))
+                      for why in [missing(settings)] if why]
+        yield Check("faults, " + name, NOTE if hindrances else OK, "%s (Wi-Fi by %s, power by %s, broker %s)" % (
+            ", ".join(possible), board.wifi.driver, board.power.driver, board.broker.driver), "; ".join(hindrances))
+    yield Check("more on real boards", NOTE, "a broker that is started here can be stopped and has hooks; a [power] driver can cut the power: docs/bench.md")
 
 
 def _secrets():

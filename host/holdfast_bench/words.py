@@ -37,6 +37,7 @@ _SAY = {
     "reset": lambda e: "reset (%s)" % e["cause"],
     "power": lambda e: "power %s" % ("on" if e["on"] else "off"),
     "fault": lambda e: "fault %s" % e["id"] if e["id"] == e["fault"] else "fault %s: %s" % (e["id"], e["fault"]),
+    "switch_on": lambda e: "%s is reset: the run begins with a fresh start" % e["board"],
     "effect": lambda e: "%s: %s" % (e["id"], e["how"] if e["ok"] else "did NOT take effect: " + e.get("why", "")),
     "alarm": lambda e: "ALARM for %s: %s" % (e["board"], e["why"]) if e["on"] else "all clear for %s" % e["board"],
     "publish": lambda e: "a message to %s" % e["topic"],

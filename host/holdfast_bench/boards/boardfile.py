@@ -89,7 +89,6 @@ class Broker(Strict):
     driver: Literal["external", "mosquitto", "builtin"] = "external"
     listen: str = "0.0.0.0"  # for a broker started here; the board has to reach this machine
     port: int = Field(default=1883, ge=1, le=65535)
-    host: str | None = None  # this machine's address as the board sees it; found by itself when there is only one
 
 
 class BoardFile(Strict):

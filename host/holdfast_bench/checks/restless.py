@@ -13,11 +13,12 @@ SAID_WITHIN_MS = 2000
 @law
 def restless(case):
     after_s = case.plan.get("config", {}).get("reset_after_s", 1800)
-    ordered = [e["t"] for ev in ("fault", "end", "command") for e in case.of("bench", ev)]
+    ordered = [e["t"] for ev in ("fault", "end", "command") for e in case.of("bench", ev) if _resets(case, e["t"])]
+    ordered += [e["t"] for e in case.of("bench", "switch_on")]      # a real board runs already when its run begins
     said = [(e["src"].partition("/")[2], e["t"]) for e in case.of("board", "err") if e.get("code") == "reset" and e.get("msg") in ASKED]
     last, findings = {}, []
     for e in case.of("chip", "reset"):
-        if e.get("cause") not in ("hard", "soft") or any(t <= e["t"] <= t + ORDERED_WITHIN_MS for t in ordered if _resets(case, t)):
+        if e.get("cause") not in ("hard", "soft") or any(t <= e["t"] <= t + ORDERED_WITHIN_MS for t in ordered):
             continue
         board = e["src"].partition("/")[2]
         if any(board == b and t <= e["t"] <= t + SAID_WITHIN_MS for b, t in said):

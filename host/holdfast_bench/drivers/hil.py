@@ -32,3 +32,15 @@ def missing(settings):
     """Why the driver of a [wifi] or [power] table cannot be used on this machine, or None."""
     driver = BY_TOOL.get(settings.driver)
     return driver.missing(settings) if driver else None
+
+
+def abilities(board):
+    """What the rig of a board file will have (rig.ABILITIES and what belongs to its broker)."""
+    found = {"wifi", "console"}
+    if board.power.driver != "none":
+        found.add("power")
+    if board.broker.driver != "external":
+        found |= {"broker", "network"}
+    if board.broker.driver == "builtin":
+        found.add("hooks")
+    return found

@@ -76,11 +76,13 @@ class PowerProof:
     def on(self):
         """Raises BenchError when the board did not start from power-on: then its power never went."""
         start = len(self._history.events)
-        self._switch.on()
         self._board.away_on_purpose = False
-        if not self._was_off:
+        if not self._was_off:       # it could not be switched off: said then
+            with contextlib.suppress(BenchError):
+                self._switch.on()
             return
         self._was_off = False
+        self._switch.on()
         _until_on(self._switch, "the supply of %s" % self._name)
         cause = self._cause_of_start(start)
         if cause != POWER_ON:

@@ -6,6 +6,7 @@ from ..boards.serial import SerialBoard
 from ..deploy import bundle
 from ..drivers import hil as drivers
 from ..drivers.broker_hooks import BrokerHooks
+from ..drivers.relay import Relay
 from ..errors import BenchError
 from ..rig import Rig
 from ..witness import Witness
@@ -26,13 +27,19 @@ def _rig(name, board, plan, history, options, stack):
     secrets = bundle.read_secrets(options.secrets)
     rig = Rig()
     login = secrets["brokers"][0]
-    if board.broker.driver == "external" or options.broker == "external":
+    kind = options.broker or board.broker.driver
+    if kind == "external":
         address = login["host"], login.get("port", 1883)
     else:
         users = {login["user"]: login["password"]} if login.get("user") else None
         options.say("starting the broker")
-        own_broker = start_broker(options.broker or board.broker.driver, stack, board.broker.listen, board.broker.port, users)
+        own_broker = start_broker(kind, stack, users=users)
+        relay = Relay(own_broker.address, board.broker.listen, board.broker.port)
+        stack.callback(relay.close)
+        rig.network[own] = relay.start()
+        own_broker.gate = relay.keep_out
         rig.broker, address = Brokers([own_broker]), own_broker.address
+        options.say("boards find it at port %d of this machine" % relay.port)
         rig.hooks = BrokerHooks(own_broker.builtin) if own_broker.builtin else None
     options.say("watching the broker at %s:%d" % address)
     if rig.broker:
@@ -52,6 +59,7 @@ def _rig(name, board, plan, history, options, stack):
         rig.power[own] = power
 
     def switch_on():
+        history.add("bench", "switch_on", board=own)
         serial.reset()
         serial.command({"cmd": "verbose", "on": True})
 

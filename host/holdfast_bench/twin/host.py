@@ -59,7 +59,7 @@ class TwinHost:
     def __init__(self, heard=None, folder=None):
         self._heard = heard if heard is not None else lambda src, ev, **fields: None
         self._own_folder = folder is None
-        self.folder = Path(folder or tempfile.mkdtemp(prefix="holdfast-"))
+        self.folder = Path(folder or tempfile.mkdtemp(prefix="holdfast-")).resolve()      # its processes have another working directory
         self.boards = {}
         self._forwards = []
         self._counter = itertools.count()

@@ -3,6 +3,7 @@
 import signal
 import threading
 
+from ..errors import TimedOut
 from . import TwinHost
 from .host import KEY, SSID
 
@@ -29,9 +30,8 @@ def serve(count=1, say=print, hosts=None, folder=None, on_ready=None, rfc2217=No
             for board in boards:
                 board.power_on()
             for number, board in enumerate(boards):
-                if not options.get("blank"):
-                    board.wait_running()
-                say("%-9s %s" % (board.name, board.port))
+                starts = options.get("blank") or _starts(board)
+                say("%-9s %s%s" % (board.name, board.port, "" if starts else "   (it does not start: its console says why)"))
                 if rfc2217 is not None:
                     say("%-9s rfc2217://127.0.0.1:%d" % ("", board.serve_rfc2217(rfc2217 + number)))
             say("Ctrl-C ends them")
@@ -44,3 +44,12 @@ def serve(count=1, say=print, hosts=None, folder=None, on_ready=None, rfc2217=No
     finally:
         if former is not None:
             signal.signal(signal.SIGTERM, former)
+
+
+def _starts(board):
+    """Whether MicroPython runs on it. What its folder holds may be anything."""
+    try:
+        board.wait_running()
+        return True
+    except TimedOut:
+        return False

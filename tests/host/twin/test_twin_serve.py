@@ -85,3 +85,18 @@ def test_fifty_boards_at_once(host):  # R50
     assert memory_mb / 50 < 12
     for board in boards:
         host.remove_board(board)
+
+
+def test_boards_start_from_a_folder_named_from_here(tmp_path):
+    code = SERVE.replace("serve(int(sys.argv[1]),", "serve(1, folder='here',")
+    for _ in range(2):      # the second time it is there already
+        server = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+        said = ""
+        for line in server.stdout:
+            said += line
+            if "Ctrl-C" in line:
+                break
+        server.terminate()
+        server.wait(20)
+        server.stdout.close()
+        assert "%s/here/twin1/port" % tmp_path in said and "does not start" not in said

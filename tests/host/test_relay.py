@@ -151,13 +151,13 @@ def test_resetting_hits_what_stands_once(relay, board, echo):
 def test_a_broker_that_is_not_there_looks_like_one_that_resets():
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         address = nobody.getsockname()
-    with contextlib.closing(Relay(address, "127.0.0.1", 0).start()) as relay, dial(relay) as s, pytest.raises(ConnectionResetError):
+    with contextlib.closing(Relay(address, "127.0.0.1", 0).start()) as relay, pytest.raises(ConnectionResetError), dial(relay) as s:
         s.recv(1)
 
 
 def test_nobody_gets_in_while_it_is_shut(relay):
     relay.keep_out(True)
-    with dial(relay) as s, pytest.raises(ConnectionResetError):
+    with pytest.raises(ConnectionResetError), dial(relay) as s:
         s.recv(1)
     relay.keep_out(False)
     with dial(relay) as s:

@@ -300,3 +300,11 @@ def test_bad_beats_unknown_beats_good():
 def test_fold_keeps_order_of_lives_and_numbers():
     story = Story("ff").accept(2, 1).boot("01").accept(1)
     assert [m.key for m in fold(story.events).messages] == ["ff:1", "ff:2", "01:1"]
+
+
+def test_an_error_that_repeats_itself_is_told_once_at_its_first_moment():
+    from holdfast_bench.checks.errors import _together
+    from holdfast_bench.checks.laws import found
+
+    told = _together([found("errors", "bad", "no memory for %d bytes" % n, t) for n, t in ((1396, 2000), (1398, 3000), (1400, 9500))] + [found("errors", "bad", "else", 4000)])
+    assert [(f.text, f.t) for f in told] == [("no memory for 1396 bytes (3 times, the last at 9.5 s)", 2000), ("else", 4000)]

@@ -4,8 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import typer.main
+
+from holdfast_bench.cli import COMMANDS, app_of
 
 
 def holdfast(*args, cwd=None):
@@ -13,10 +17,28 @@ def holdfast(*args, cwd=None):
                           env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"})
 
 
-@pytest.mark.parametrize("command", ["run", "scenarios", "boards", "doctor", "twin", "deploy", "flash", "perf"])
-def test_every_command_has_help_with_an_example(command):
-    done = holdfast(command, "--help")
-    assert done.returncode == 0 and "Example" in done.stdout
+def test_help_of_a_command_has_an_example():
+    done = holdfast("run", "--help")
+    assert done.returncode == 0 and "Examples: holdfast run ap_outage --board twin" in done.stdout
+
+
+def test_every_command_has_one():
+    commands = typer.main.get_command(app_of()).commands
+    assert set(commands) == set(COMMANDS)
+    assert [name for name, c in commands.items() if "Example" not in (c.epilog or "") or "holdfast " + name not in c.epilog or not c.help] == []
+
+
+@pytest.mark.parametrize("words, offered", [
+    (["dr"], ["drill"]),
+    (["run", "ap_o"], ["ap_outage"]),
+    (["run", "ap_outage", "--board", "esp32-dev"], ["esp32-devkitc"]),
+    (["drill", "smo"], ["smoke"]),
+    (["faults", "half"], ["half_open"]),
+])
+def test_the_shell_completes_commands_and_names(words, offered):
+    done = subprocess.run([str(Path(sys.executable).parent / "holdfast")], capture_output=True, text=True, timeout=60, env={
+        **os.environ, "_HOLDFAST_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(["holdfast", *words]), "COMP_CWORD": str(len(words))})
+    assert done.stdout.split() == offered, done.stderr
 
 
 @pytest.mark.parametrize("args, words", [

@@ -1,5 +1,8 @@
 """The firmware's own faults: exceptions that nobody handled, memory used up, a peer accused of breaking MQTT that did not. R36."""
 
+import re
+from dataclasses import replace
+
 from .laws import Outcome, found, law
 from .result import BAD
 
@@ -18,4 +21,15 @@ def errors(case):
             findings.append(found("errors", BAD, "the firmware prints: %s" % e["text"][:200], e["t"]))
     for e in case.of("chip", "spin"):
         findings.append(found("errors", BAD, "the firmware computes without end: %s" % e["where"], e["t"]))
-    return Outcome({}, findings[:5])
+    return Outcome({}, _together(findings)[:5])
+
+
+def _together(findings):
+    """What repeats itself, whatever its figures, is told once, at its first moment."""
+    first, times = {}, {}
+    for f in findings:
+        kind = re.sub(r"\d+", "0", f.text)
+        first.setdefault(kind, f)
+        times.setdefault(kind, []).append(f.t)
+    return [f if len(times[kind]) == 1 else replace(f, text="%s (%d times, the last at %.1f s)" % (f.text, len(times[kind]), max(times[kind]) / 1000))
+            for kind, f in first.items()]

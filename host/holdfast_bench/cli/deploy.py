@@ -12,6 +12,7 @@ from ..boards.ports import choose
 from ..deploy import bundle
 from ..deploy.overlay import with_application
 from ..errors import BenchError
+from . import completion
 from .common import assignments, out, told
 
 
@@ -23,7 +24,7 @@ def register(app):
 
 @told
 def deploy(
-    board: Annotated[str, typer.Option(help="A name in boards/, or twin.")],
+    board: Annotated[str, typer.Option(autocompletion=completion.places, help="A name in boards/, or twin.")],
     port: Annotated[Optional[str], typer.Option(help="The board's port; not needed when only one such board is plugged in.")] = None,
     secrets: Annotated[Optional[Path], typer.Option(help="The secrets file; otherwise secrets.json in the checkout.")] = None,
     setting: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A setting over the example's, such as --set id=kitchen; several times.")] = None,

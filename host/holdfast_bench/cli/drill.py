@@ -13,6 +13,7 @@ from rich.text import Text
 from .. import checkout
 from ..checks.result import exit_status
 from ..errors import BenchError
+from . import completion
 from .common import JSON_HELP, err, out, table, told, write_json
 
 _STYLE = {"worse": "bold red", "slower": "yellow", "more": "yellow", "quicker": "green", "better": "bold green", "new": "dim"}
@@ -27,8 +28,8 @@ def register(app):
 
 @told
 def drill(
-    name: Annotated[Optional[str], typer.Argument(help="A drill of tests/drills, or a file; without it, the list of them.")] = None,
-    board: Annotated[Optional[list[str]], typer.Option(help="Places, instead of the drill's own.")] = None,
+    name: Annotated[Optional[str], typer.Argument(autocompletion=completion.drills, help="A drill of tests/drills, or a file; without it, the list of them.")] = None,
+    board: Annotated[Optional[list[str]], typer.Option(autocompletion=completion.places, help="Places, instead of the drill's own.")] = None,
     port: Annotated[Optional[list[str]], typer.Option(help="The port of a real board; several times, in the order of --board.")] = None,
     database: Annotated[Path, typer.Option(metavar="FILE", help="Where results are kept.")] = Path("runs/drills.sqlite"),
     report: Annotated[Optional[Path], typer.Option(metavar="DIR", help="Write the pages of all runs and an index into this folder.")] = None,

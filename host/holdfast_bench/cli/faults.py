@@ -5,6 +5,7 @@ from typing import Annotated, Optional
 import typer
 
 from ..errors import BenchError
+from . import completion
 from .common import JSON_HELP, out, table, told, write_json
 
 
@@ -14,7 +15,7 @@ def register(app):
 
 @told
 def faults(
-    name: Annotated[Optional[str], typer.Argument(help="Show one fault in full.")] = None,
+    name: Annotated[Optional[str], typer.Argument(autocompletion=completion.faults, help="Show one fault in full.")] = None,
     json_file: Annotated[Optional[str], typer.Option("--json", metavar="FILE", help=JSON_HELP)] = None,
 ):
     """List the faults a scenario may use, and how each is made on sim, twin and real boards."""

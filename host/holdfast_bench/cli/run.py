@@ -17,6 +17,7 @@ from ..errors import BenchError, Cannot
 from ..places import Options, run_plan
 from ..places.several import Wanted, jobs_for, run_several
 from ..scenario import compile_plan, find, load, parameters_of
+from . import completion
 from .common import JSON_HELP, SET_HELP, assignments, err, out, told, write_json
 from .summary import summary
 
@@ -29,8 +30,8 @@ def register(app):
 
 @told
 def run(
-    scenario: Annotated[list[str], typer.Argument(help="Names from the library, files, or folders of them.")],
-    board: Annotated[list[str], typer.Option(help="sim, twin, or a name in boards/; several times for several places.")],
+    scenario: Annotated[list[str], typer.Argument(autocompletion=completion.scenarios, help="Names from the library, files, or folders of them.")],
+    board: Annotated[list[str], typer.Option(autocompletion=completion.places, help="sim, twin, or a name in boards/; several times for several places.")],
     port: Annotated[Optional[list[str]], typer.Option(help="The port of a real board; several times, in the order of --board.")] = None,
     setting: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help=SET_HELP)] = None,
     seed: Annotated[Optional[int], typer.Option(help="What random times are drawn from; otherwise the scenario's, or a new one.")] = None,

@@ -9,7 +9,7 @@ import time
 
 import paho.mqtt.client as paho
 import pytest
-from waiting import until
+from waiting import Lateness, until
 
 from holdfast_bench.errors import BenchError
 from holdfast_bench.monitor import alarms as alarms_module
@@ -70,9 +70,10 @@ def test_a_node_that_vanishes_without_a_word_is_told_within_five_seconds(hooked,
     node.settle()
     node.freeze()
     cut = time.monotonic()
-    until(receiver.bodies, 60)
+    with Lateness() as late:
+        until(receiver.bodies, 60)
     took = receiver.got[0][0] - cut
-    assert took <= 5.0 + 0.5, "half a second is for a busy machine; docs/monitor.md has the figure"
+    assert took <= 5.0 + 0.5 + late.s, "half a second for the other processes; docs/monitor.md has the figure"
     (body,) = receiver.bodies()
     assert (body["device"], body["alarm"]) == ("hf-1", "offline") and "silent for" in body["why"]
     assert other.device in hooked.collector.presence.watches and hooked.collector.presence.watches["hf-2"].alarm is None

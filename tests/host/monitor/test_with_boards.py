@@ -4,8 +4,8 @@ import json
 import time
 
 import pytest
-from conftest import until
 from test_alarms import Receiver
+from waiting import Lateness, until
 
 from holdfast_bench.drivers.broker_mosquitto import find_mosquitto
 from holdfast_bench.monitor.logs import Log
@@ -49,11 +49,12 @@ def test_the_standard_check_with_the_monitor_as_alarm(logins, tmp_path, monkeypa
 
             began = time.monotonic()
             with session.fault("ap_gone", boards=["b2"]):
-                until(receiver.bodies)
+                with Lateness() as late:
+                    until(receiver.bodies)
                 took = receiver.got[0][0] - began
                 session.wait(max(0.0, 30 - (time.monotonic() - began)))
             print("alarm after %.2f s, round trips %s ms" % (took, {d: w.rtt_ms for d, w in watches.items()}))
-            assert took <= ALARM_S + 1.0, "a second is for a busy machine; docs/monitor.md has the figure"
+            assert took <= ALARM_S + 0.5 + late.s, "half a second for the other processes; docs/monitor.md has the figure"
             until(lambda: len(receiver.bodies()) == 2, 120)
             assert [(b["device"], b["alarm"]) for b in receiver.bodies()] == [("b2", "offline"), ("b2", "recovered")], "the others are not affected"
 

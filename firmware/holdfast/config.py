@@ -65,6 +65,7 @@ TABLE = (
     ("app_ping_s", 0, (0, 3600)),  # how often the receiver behind the broker is asked for a sign of life; 0: never [s]
     ("app_ping_limit_s", 60, (1, 86400)),  # without an answer for so long it counts as away (event `receiver`) [s]
     ("remote", True, "switch"),  # answer cmd/ping, cmd/reset and cmd/config
+    ("broker_list", False, "switch"),  # take another list of brokers from the retained topic cmd/brokers, see docs/configuration.md
     ("console", True, "switch"),  # protocol on the REPL UART for the bench and for people
     ("verbose", False, "switch"),  # print each message accepted, sent and acknowledged
     ("dtu", None, "anything"),  # serial-to-network unit: an object, see docs/dtu.md; null: none

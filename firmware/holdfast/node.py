@@ -325,6 +325,8 @@ class Node:
             self.on("cmd/ping", 0)(self._remote)
             self.on("cmd/reset")(self._remote)
             self.on("cmd/config")(self._remote)
+        if cfg["broker_list"]:
+            self.on("cmd/brokers")(self._remote)
         if cfg["log"] != "none":
             from .log import Log
 

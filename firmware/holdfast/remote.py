@@ -1,5 +1,5 @@
-# remote.py - what receivers may ask of any node over the broker (docs/protocol.md): a sign of life, a reset, another configuration. Loaded when the first request comes.
-# May import: json, asyncio, trial; the node is handed in.   Time: none.   Blocks: never.
+# remote.py - what receivers may ask of any node over the broker (docs/protocol.md): a sign of life, a reset, another configuration, other brokers. Loaded when the first request comes.
+# May import: json, asyncio, trial, discovery; the node is handed in.   Time: none.   Blocks: never.
 from asyncio import create_task, sleep_ms
 from json import dumps, loads
 
@@ -11,6 +11,14 @@ def handle(node, topic, payload, retained):
     name = topic[4:]
     if name == "ping":
         node.supervisor.tell("pong", payload.replace(b"ping", b"pong"), flags=0)
+    elif name == "brokers":
+        from .discovery import take
+
+        try:
+            if take(node, payload):
+                _reset(node, "hard")
+        except ValueError as e:
+            node.error("unusable", "list of brokers: %s" % e)
     elif not retained:
         try:
             request = loads(payload)

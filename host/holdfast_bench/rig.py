@@ -15,9 +15,9 @@ ABILITIES = {
     "ap": "its access point cannot be changed from here: run it on a twin or in the simulation",
     "dns": "its name server is not ours: run it on a twin or in the simulation",
     "network": "nothing stands between it and the broker that could keep packets back: let the board file start the broker here (driver \"mosquitto\" or \"builtin\")",
-    "air": "nothing here sees its single packets: run it on a twin, or as root with nftables and a broker that is started here",
+    "air": "nothing here sees its single packets: run it on a twin or in the simulation",
     "power": "nobody here can switch its power: give the board file a [power] driver",
-    "lines": "nobody here can reset it in this way: run it on a twin or in the simulation",
+    "lines": "nobody here can reset it in this way: give the board file the [power] driver \"rts\" (for `en`), or run it on a twin or in the simulation",
     "memory": "its RTC memory cannot be reached from outside: run it on a twin or in the simulation",
     "clock": "its clock cannot be reached from outside: run it on a twin or in the simulation",
 }

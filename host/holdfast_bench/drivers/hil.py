@@ -39,6 +39,8 @@ def abilities(board):
     found = {"wifi", "console"}
     if board.power.driver != "none":
         found.add("power")
+    if board.power.driver == "rts":
+        found.add("lines")
     if board.broker.driver != "external":
         found |= {"broker", "network"}
     if board.broker.driver == "builtin":

@@ -8,4 +8,4 @@ from .refused import RELAY, Refused
 class Blackhole(Refused):
     mode = "blackhole"
     how = {"sim": "every frame vanishes", "twin": "as in sim",
-           "hil": "nftables on this machine drops the board's packets (needs root); without it %s keeps everything back, which is a stall" % RELAY}
+           "hil": RELAY + " keeps everything back: a stall, for TCP towards the board stays alive"}

@@ -8,7 +8,7 @@ from ._air import MODEL, AirFault
 class ConnectTimeout(AirFault):
     needs = ("air", "network")
     rule = "connect_timeout"
-    how = {**MODEL, "hil": "nftables on this machine drops the board's SYNs, needs root; the relay resets what stands"}
+    how = MODEL
 
     def settings(self):
         return {}

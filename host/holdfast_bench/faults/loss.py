@@ -11,7 +11,7 @@ from ._air import MODEL, AirFault
 @fault("loss")
 class Loss(AirFault):
     rule = "loss"
-    how = {**MODEL, "hil": "nftables on this machine drops the board's packets (without correlation); needs root"}
+    how = MODEL
 
     class Args(AirFault.Args):
         p: float = Field(0.5, ge=0, le=1)  # share of packets lost

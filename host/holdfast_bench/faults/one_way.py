@@ -9,7 +9,7 @@ from ._air import MODEL, AirFault
 @fault("one_way")
 class OneWay(AirFault):
     rule = "one_way"
-    how = {**MODEL, "hil": "nftables on this machine drops packets to or from the board; needs root"}
+    how = MODEL
 
     class Args(AirFault.Args):
         direction: Literal["up", "down"] = "down"  # which one vanishes; up: from the board

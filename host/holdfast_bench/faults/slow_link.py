@@ -9,7 +9,7 @@ from ._air import MODEL, AirFault
 @fault("slow_link")
 class SlowLink(AirFault):
     rule = "slow_link"
-    how = {**MODEL, "hil": "the relay in front of the broker holds bytes back"}
+    how = MODEL
 
     class Args(AirFault.Args):
         delay_ms: int = Field(400, ge=0, le=10_000)  # more, one way

@@ -6,6 +6,7 @@ from ..boards.serial import SerialBoard
 from ..deploy import bundle
 from ..drivers import hil as drivers
 from ..drivers.broker_hooks import BrokerHooks
+from ..drivers.power_rts import RtsLines
 from ..drivers.relay import Relay
 from ..errors import BenchError
 from ..rig import Rig
@@ -57,6 +58,8 @@ def _rig(name, board, plan, history, options, stack):
     power = drivers.power(board.power, own, serial, history)
     if power:
         rig.power[own] = power
+    if board.power.driver == "rts":
+        rig.lines[own] = RtsLines(own, history, serial)
 
     def switch_on():
         history.add("bench", "switch_on", board=own)

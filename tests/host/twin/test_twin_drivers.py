@@ -7,6 +7,8 @@ import pytest
 from holdfast_bench.boards.boardfile import Rts
 from holdfast_bench.boards.serial import SerialBoard
 from holdfast_bench.drivers import hil
+from holdfast_bench.drivers.power_rts import RtsLines
+from holdfast_bench.errors import Cannot
 from holdfast_bench.history import History
 
 
@@ -43,3 +45,15 @@ def test_en_held_low_is_a_power_cut_to_the_chip_and_its_rom_proves_it(console, h
     assert heard.wait("reset")["kind"] == "en"
     assert history.find(lambda e: e["src"] == "chip/b1" and e["ev"] == "reset")["cause"] == "power"
     console.wait_for({"ev": "text", "text": ">>> "}, 10_000, "the prompt", 0)
+
+
+def test_a_pulse_on_en_is_a_reset_and_no_other_kind_can_be_had(console, heard):
+    console, history, board = console
+    console.open()
+    lines = RtsLines("b1", history, console)
+    lines.reset("en")
+    assert heard.wait("reset")["kind"] == "en"
+    console.wait_for({"ev": "text", "text": ">>> "}, 10_000, "the prompt", 0)
+    assert lines.resets() == 1
+    with pytest.raises(Cannot, match="only by `en`"):
+        lines.reset("brownout")

@@ -137,6 +137,55 @@ def test_an_unplugged_board_is_noted_and_taken_up_again_when_it_is_back(tmp_path
         second.close()
 
 
+class Usb:
+    """What pyserial lists for a port."""
+
+    def __init__(self, device, serial_number):
+        self.device, self.vid, self.pid, self.serial_number = device, 0x10C4, 0xEA60, serial_number
+
+
+def test_a_board_that_comes_back_under_another_name_is_found_by_its_serial_number(monkeypatch):
+    first, second, neighbour = Line(), Line(), Line()
+    ports = [Usb(first.port, "0001"), Usb(neighbour.port, "0002")]
+    monkeypatch.setattr("holdfast_bench.boards.serial.list_ports.comports", lambda: list(ports))
+    board = SerialBoard("b1", first.port, History())
+    board.open()
+    try:
+        ports[:] = [Usb(neighbour.port, "0002")]
+        first.close()
+        board.wait_for({"ev": "port_lost"}, 5000, "the loss of the port", 0)
+        ports.append(Usb(second.port, "0001"))
+        board.wait_for({"ev": "port_back", "port": second.port}, 10_000, "the port", 0)
+        second.event(ev="boot", cause=1)
+        board.wait_for({"ev": "boot"}, 5000, "the boot", 0)
+        assert board.port == second.port
+    finally:
+        board.close()
+        second.close()
+        neighbour.close()
+
+
+def test_a_board_whose_power_was_cut_on_purpose_may_be_away_for_long(monkeypatch):
+    monkeypatch.setattr("holdfast_bench.boards.serial.REAPPEAR_S", 0.3)
+    first, second = Line(), Line()
+    ports = [Usb(first.port, "0001")]
+    monkeypatch.setattr("holdfast_bench.boards.serial.list_ports.comports", lambda: list(ports))
+    board = SerialBoard("b1", first.port, History())
+    board.open()
+    try:
+        board.away_on_purpose = True
+        ports.clear()
+        first.close()
+        board.wait_for({"ev": "port_lost"}, 5000, "the loss of the port", 0)
+        board._history.wait_beyond(len(board._history.events), 1.5)
+        ports.append(Usb(second.port, "0001"))
+        board.wait_for({"ev": "port_back"}, 10_000, "the port", 0)
+        assert not board._history.find(lambda e: e["ev"] == "port_gone")
+    finally:
+        board.close()
+        second.close()
+
+
 def test_closing_ends_the_reader_and_may_be_repeated(line, board):
     board.close()
     board.close()

@@ -4,12 +4,14 @@ Numbers of a life count up from 1, so the last one handed over says enough: it i
 What may be lost by promise (QoS 0) does not count.
 """
 
-from binascii import a2b_base64
+from array import array
+from binascii import a2b_base64, crc32
 from json import loads
 
 QUIET_MS = 40_000   # online for so long without a message from before the cut: nothing more is coming, and no retransmission late
 GAPS_MAX = 32       # of one life: more are not told apart, the oldest is taken for given up
 GHOSTS_KEPT = 60    # lives before a loss of power of which something may lie in flash
+LIVES_MAX = 48      # with something missing: beyond, those that miss one message only are kept as four bytes each (a battery node: a life a message)
 LIVES_KEPT = 8      # lives that miss nothing and are remembered all the same: an application may have several at a time
 
 
@@ -73,6 +75,8 @@ class Tally:
         self._online = False        # as the board says
         self._moved_at_ms = 0       # when that came, or a message that counts
         self._lives = []            # the newest last
+        self._singles = array("I")  # crc32("<life>:<n>") of the one message that a life misses, 0: a free place
+        self._alone = 0             # how many
         self._ghosts = []           # names of lives whose RTC memory is gone: what they have in flash may still come
         self._spooled = False       # something was moved to flash
         self._dropped = 0           # messages the firmware gave up, as it says
@@ -110,8 +114,35 @@ class Tally:
         if len(self._lives) >= LIVES_KEPT:
             newest = self._lives[1 - LIVES_KEPT:]
             self._lives = [life for life in self._lives[:1 - LIVES_KEPT] if life.missing()] + newest
+        if len(self._lives) >= LIVES_MAX:
+            self._lives = [life for life in self._lives[:1 - LIVES_KEPT] if not self._set_apart(life)] + self._lives[1 - LIVES_KEPT:]
         self._lives.append(_Life(data[begin:end]))
         return self._lives[-1]
+
+    def _set_apart(self, life):
+        n = life.newest()
+        if not life.counts or life.below != n or life.ahead:
+            return False
+        key = crc32(life.name + b":" + str(n).encode()) or 1
+        self._alone += 1
+        for i in range(len(self._singles)):
+            if not self._singles[i]:
+                self._singles[i] = key
+                return True
+        self._singles.append(key)
+        return True
+
+    def _single_arrived(self, payload):
+        start = payload.find(b'"p":"') + 5 if payload[:1] == b"{" else 0
+        end = payload.find(b" ", start)
+        key = crc32(payload[start:end if end >= 0 else len(payload)]) or 1
+        for i in range(len(self._singles)):
+            if self._singles[i] == key:
+                self._singles[i] = 0
+                self._alone -= 1
+                self._moved_at_ms = self._kernel.now_ms
+                return True
+        return False
 
     def recv(self, payload):
         """A message has arrived: "<life>:<n> …", bare or as "p" or "p64" of an envelope."""
@@ -139,6 +170,8 @@ class Tally:
                 except ValueError:
                     pass            # nobody's number
                 return
+        if self._alone and self._single_arrived(payload):
+            return
         for name in self._ghosts:
             if payload.find(name) >= 0:
                 self._moved_at_ms = self._kernel.now_ms
@@ -148,7 +181,11 @@ class Tally:
         """Everything that lay in RTC memory is gone; what lay in flash is not."""
         if self._spooled:
             self._ghosts = (self._ghosts + [life.name for life in self._lives if life.missing()])[-GHOSTS_KEPT:]
+            if self._alone and not self._ghosts:
+                self._ghosts.append(b"many")
         self._lives.clear()
+        self._singles = array("I")
+        self._alone = 0
 
     def cut(self):
         """What is handed over from now on does not count."""
@@ -162,7 +199,7 @@ class Tally:
 
         What was given up may have arrived all the same, its acknowledgement lost: so their number alone ends nothing.
         """
-        missing = sum([life.missing() for life in self._lives])
+        missing = sum([life.missing() for life in self._lives]) + self._alone
         given_up = sum([life.given_up for life in self._lives])
         if missing <= self._dropped - given_up and self._online and self._kernel.now_ms - self._moved_at_ms >= QUIET_MS:
             return 0
@@ -173,4 +210,6 @@ class Tally:
         for life in self._lives:
             if life.missing():
                 return "%s:%d" % (str(life.name, "utf-8"), life.below)
+        if self._alone:
+            return "one of %d lives that miss one each" % self._alone
         return "one of %s" % str(self._ghosts[0], "utf-8") if self._ghosts else ""

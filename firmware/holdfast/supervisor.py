@@ -304,6 +304,8 @@ class Supervisor:
         self._online_at = ticks_ms()
         if present and self._subscribed == self.at:
             self._wanted = []
+        else:
+            self._subscribed = -1  # until it confirms them: the next connection may find this new session, and nothing in it
         if self._block.peek(_BROKER, "B")[0] != self.at:
             present = False  # what another broker still owes us, or we owe it, is not this one's
             self._block.poke(_BROKER, "B", self.at)

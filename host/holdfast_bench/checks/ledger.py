@@ -45,7 +45,7 @@ class Message:
 class Ledger:
     messages: list = field(default_factory=list)  # every message handed over before the cut, by life and number
     drops_reported: int = 0  # messages the firmware gave up, as it counted them
-    drops_unnamed: int = 0  # reported by sequence numbers whose announcement was left out
+    drops_unnamed: int = 0  # reported of messages whose announcement, or refusal, was left out
     drops_made_good: list = field(default_factory=list)  # (instant, how many): told as a sum at the next start, the report itself was cut off
     rtc_lost_at: dict = field(default_factory=dict)  # board → instants
     cut_at: int | None = None  # what was handed over after this does not count: the run was over
@@ -86,6 +86,7 @@ class _Fold:
         self.lives = {}
         self.epoch = {}  # board → boot epoch
         self.told = {}  # board → drops of accepted messages announced in this epoch
+        self.unnumbered = 0  # messages that never got a number: reported dropped, and not seen to be refused
         self.by_seq = {}  # (board, boot epoch, seq) → Message
         self.received = {}  # life → {n: instants}; the broker may be quicker than the console
 
@@ -97,6 +98,7 @@ class _Fold:
                 handler(name, e)
         for life, its in self.lives.items():
             self._close(life, its)
+        self.ledger.drops_unnamed += max(0, self.unnumbered)
         return self.ledger
 
     def _life(self, life, board):
@@ -123,6 +125,7 @@ class _Fold:
 
     def _board_refuse(self, name, e):
         """publish() said no: there was no room, and its class gives up the newest."""
+        self.unnumbered -= 1
         if self.ledger.cut_at is None:
             m = Message(e["life"], e["n"], name, e["t"], dropped_at=e["t"], drop_why="refused")
             self._life(e["life"], name).messages[e["n"]] = m
@@ -142,7 +145,9 @@ class _Fold:
     def _board_drop(self, name, e):
         count = e.get("n", 1)
         self.ledger.drops_reported += count
-        if e["i"]:
+        if e["i"] == 0:
+            self.unnumbered += count
+        else:
             self.told[name] = self.told.get(name, 0) + count
         if e["i"] < 0:  # too many at one time to name them
             self.ledger.drops_made_good.append((e["t"], count))

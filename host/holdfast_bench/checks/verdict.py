@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
-from . import always, content, duplicates, energy, errors, exactly_once, lost, order, pace, recovery, resets, restless, stalls, states, steps, timing  # noqa: F401  (each registers its law)
+from . import (  # noqa: F401  (each registers its law)
+    always, asks, content, damage, deaf, duplicates, energy, errors, exactly_once, hang, lease, lost, order, pace, reached, recovery,
+    resets, rest, restless, spread, stalls, states, steps, timing,
+)
 from .bounds import bounds
 from .context import going_on
 from .gaps import gaps

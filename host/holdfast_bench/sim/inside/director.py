@@ -8,6 +8,8 @@ from ...world.timeline import TimeLine
 from .faults import CATALOGUE
 from .lives import OVER
 
+CALL = "cmd/healed"  # a retained command, for the way down
+CALL_MS = 15_000    # how often it is repeated
 EFFECT_MS = 8000    # a fault has to show within this time that it took effect
 LOOK_MS = 200       # how often evidence and drain are looked at
 PATIENCE_MS = 60_000    # a fault that waits for a moment strikes without it after this
@@ -24,6 +26,7 @@ class Director:
         self._timeline = TimeLine(plan["actions"])
         self._run_ms = plan.get("run_ms", 0)    # the trouble lasts at least this long
         self._proofs = plan.get("proofs", True) # every fault has to show that it took effect
+        self._call = plan.get("application") == "streams"   # is there anybody who hears commands?
         self._begun = []            # [id, Fault], not ended
         self._unproven = []         # [id, Fault, ask until]
         self._events = []
@@ -190,13 +193,19 @@ class Director:
         self._note("cut")
         self._rig.tally.cut()
         self._drain_from_ms = self._kernel.now_ms
+        self._called_at_ms = -CALL_MS
         self._phase = self._drain
         self._step_soon(0)
 
     def _drain(self):
         now_ms = self._kernel.now_ms
         missing = self._rig.tally.missing()
-        if (missing and now_ms < self._drain_from_ms + self._plan["drain_ms"]) or self._unproven:
+        if self._call and not self._rig.tally.heard and now_ms - self._called_at_ms >= CALL_MS:
+            # Again and again: the console may have no room for it while a backlog is told of.
+            self._called_at_ms = now_ms
+            for broker in self._rig.brokers:
+                broker.broker.publish((self._rig.prefix + CALL).encode(), b"all is healed", 1, True)
+        if ((missing or self._call and not self._rig.tally.heard) and now_ms < self._drain_from_ms + self._plan["drain_ms"]) or self._unproven:
             self._step_soon(LOOK_MS)
             return
         text = "%d messages, the first is %s" % (missing, self._rig.tally.first()) if missing else ""

@@ -128,6 +128,8 @@ class Rig:
         self.moments.radio(name)
         if name == "disconnected":
             self.history.chip("radio", "what", name, "reason", reason)
+        elif name == "got_ip" and self.chip.wifi.static is not None:
+            self.history.chip("radio", "what", name, "static", True)
         else:
             self.history.chip("radio", "what", name)
 

@@ -81,6 +81,7 @@ class Tally:
         self._spooled = False       # something was moved to flash
         self._dropped = 0           # messages the firmware gave up, as it says
         self._cut = False
+        self.heard = False          # a command came through after the cut
 
     def note(self, data, start):
         """A console record (bytes); its event's name stands at `start`."""
@@ -97,6 +98,8 @@ class Tally:
             except (ValueError, KeyError):
                 pass
             self._moved_at_ms = self._kernel.now_ms
+        elif data.startswith(b'heard"', start):
+            self.heard = self._cut
         elif data.startswith(b'boot"', start):
             self._online = False
         elif data.startswith(b'spool"', start):

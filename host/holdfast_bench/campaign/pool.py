@@ -65,7 +65,7 @@ def on_dask(address, seeds, hours, firmware=None):
     except ImportError:
         raise BenchError("--dask needs the library `distributed`: .venv/bin/pip install distributed") from None
     try:
-        client = Client(address, timeout="10s", set_as_default=False)
+        client = Client(address, timeout="10s")
     except (OSError, ValueError, TimeoutError) as e:
         raise BenchError("no Dask scheduler answers at %s: %s" % (address, str(e).splitlines()[0] if str(e) else type(e).__name__)) from None
     with client:

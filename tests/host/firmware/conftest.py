@@ -1,6 +1,7 @@
 """Lets CPython import the pure modules of the firmware: the two or three names that only MicroPython has are supplied."""
 
 import binascii
+import gc
 import socket
 import struct
 import sys
@@ -26,6 +27,8 @@ def _supply():
     micropython = types.ModuleType("micropython")
     micropython.const = lambda value: value
     sys.modules.setdefault("micropython", micropython)
+    if not hasattr(gc, "threshold"):
+        gc.threshold = lambda bytes=0: bytes
     for old, module in (("usocket", socket), ("ustruct", struct), ("ubinascii", binascii)):
         sys.modules.setdefault(old, module)  # umqtt.simple 1.3.4 imports these names
     time.ticks_ms = lambda: int(time.monotonic() * 1000) % _PERIOD

@@ -116,6 +116,7 @@ class Meter:
         self.heard = b""
         self._pause_s = pause_s
         self._port = serial.Serial(path, baud, timeout=0.05)
+        self._saying = threading.Lock()
         self._talks = threading.Event()
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=f, daemon=True) for f in (self._talk, self._listen)]
@@ -126,13 +127,17 @@ class Meter:
         self._talks.set()
 
     def stop(self):
-        self._talks.clear()
+        """From its return on nothing more is said, and `sent` is final."""
+        with self._saying:
+            self._talks.clear()
 
     def _talk(self):
         while not self._ended.is_set():
             if self._talks.wait(0.1):
-                self._port.write(b"%d;" % (self.sent + 1))
-                self.sent += 1
+                with self._saying:
+                    if self._talks.is_set():
+                        self._port.write(b"%d;" % (self.sent + 1))
+                        self.sent += 1
                 self._ended.wait(self._pause_s)
 
     def _listen(self):

@@ -126,7 +126,7 @@ class UART(io.IOBase):
             return None
         data = part(buf, limits)
         # What does not fit into ring and FIFO blocks at line speed.
-        byte_us = 10000000 // self._set["baudrate"]
+        byte_us = 10000000 // self._set["baudrate"] if self._set["baudrate"] else 0
         self._left_us = self._unsent_us() + len(data) * byte_us
         self._sent_at_ms = _kernel.now_ms
         over_us = self._left_us - (self._set["txbuf"] + FIFO) * byte_us

@@ -53,7 +53,7 @@ def measure(runs, others, said=lambda text, done, total: None):
     clients = ("", *OTHERS) if others else ("",)
     long = [(name, client, seed) for seed in range(1, runs + 1) for client in clients for name in LONG
             if not (client and (seed > (1 if name == "stall_ms" else OTHER_RUNS) or name == "stall_ms" and client == "paho-mqtt"))]
-    short = [(name, client, seed) for name in SHORT for client in clients for seed in range(1, (runs if not client else min(runs, 2)) + 1)]
+    short = [(name, client, seed) for name in SHORT for client in clients for seed in range(1, (runs if not client else 1 if name.endswith("direct_s") else min(runs, 2)) + 1)]
     found, done = {}, 0
 
     def carry_out(job):

@@ -1,0 +1,47 @@
+"""Puts the result of `holdfast perf --json FILE` into the tables of docs/performance.md.
+
+    python tools/perf_doc.py FILE
+"""
+
+import json
+import platform
+import sys
+from pathlib import Path
+
+from holdfast_bench.perf.figures import KINDS
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
+CLIENTS = ("umqtt.simple", "umqtt.robust", "paho-mqtt", "simulation")
+BEGIN, END = "<!-- made by tools/perf_doc.py -->\n", "<!-- end of tables -->"
+
+
+def value(figure):
+    return "" if figure is None else "never" if figure["value"] is None and "never" in figure["how"] else "–" if figure["value"] is None else "%g" % figure["value"]
+
+
+def row(figures, name, clients):
+    own = figures[name]
+    bar = "" if own["bar"] is None else "%s %g" % (KINDS[name].sense, own["bar"])
+    met = {True: "met", False: "**not met**", None: ""}[own["met"]]
+    return "| `%s` | %s | %s | %s | %s | %s |" % (name, KINDS[name].what, own["unit"], value(own), bar, met) + "".join(" %s |" % value(figures.get("%s:%s" % (name, c))) for c in clients)
+
+
+def table(figures, names, clients):
+    head = "| figure | | unit | Holdfast | bar | |" + "".join(" %s |" % c for c in clients)
+    return "\n".join([head, "|" + "---|" * (6 + len(clients)), *(row(figures, name, clients) for name in names)])
+
+
+def main(argv):
+    figures = {f["name"]: f for f in json.loads(Path(argv[0]).read_text())}
+    names = [name for name in KINDS if name in figures]
+    beside = [name for name in names if any("%s:%s" % (name, c) in figures for c in CLIENTS)]
+    alone = [name for name in names if name not in beside]
+    made = "%s\n\n%s\n" % (table(figures, beside, CLIENTS), table(figures, alone, ()))
+    page = PAGE.read_text(encoding="utf-8")
+    before, _, rest = page.partition(BEGIN)
+    PAGE.write_text(before + BEGIN + made + END + rest.partition(END)[2], encoding="utf-8")
+    print("%d figures, Python %s" % (len(figures), platform.python_version()))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

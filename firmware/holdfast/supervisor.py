@@ -71,7 +71,7 @@ class Supervisor:
         self._returning = False  # the session is a return to a preferred broker, not proven yet
         self._tried_at = None  # ticks at which the attempt began that is not yet a session
         self._wanted = []  # subscriptions to ask for
-        self._subscribed = -1  # the broker that has confirmed all of them
+        self._subscribed = self._confirmed = -1  # the broker that has confirmed all of them; the same, before the connection at hand
         self.tries = self.connects = self.faults = 0
         self.recoveries = self.offline = 0  # outages that ended, and how long they took together, in stamps
 
@@ -224,6 +224,9 @@ class Supervisor:
                 return
         wire.opened()
         self._wanted = list(self._node.router.patterns)
+        # A CONNECT whose answer never comes may begin a new session: the one after it then finds that, with no subscription in it.
+        self._confirmed = self._subscribed
+        self._subscribed = -1
         self.session.begin(ticks_ms(), end)
         wire.flush()
         await self._serve()
@@ -302,10 +305,9 @@ class Supervisor:
         self.connects += 1
         self._tried_at = None
         self._online_at = ticks_ms()
-        if present and self._subscribed == self.at:
+        if present and self._confirmed == self.at:
+            self._subscribed = self.at
             self._wanted = []
-        else:
-            self._subscribed = -1  # until it confirms them: the next connection may find this new session, and nothing in it
         if self._block.peek(_BROKER, "B")[0] != self.at:
             present = False  # what another broker still owes us, or we owe it, is not this one's
             self._block.poke(_BROKER, "B", self.at)
@@ -347,7 +349,7 @@ class Supervisor:
 
     # A pattern was added while running.
     def want(self, pattern, qos):
-        self._subscribed = -1
+        self._subscribed = self._confirmed = -1
         self._wanted.append((pattern, qos))
         self.bell.ring()
 

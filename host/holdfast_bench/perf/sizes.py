@@ -8,6 +8,7 @@ them frozen in, where they take no heap.
 import contextlib
 import json
 import subprocess
+import threading
 from pathlib import Path
 
 from .. import checkout
@@ -22,6 +23,7 @@ PLAIN = Path(__file__).resolve().parent / "plain"
 CORE = ("path", "transport", "session", "packets", "envelope", "rtt", "outbox", "ring", "block", "topics", "clock", "retry", "backoff", "breaker", "errors")
 HEAPS = ("heap_kb", "heap_peak_kb", "heap_node_kb", "heap_node_peak_kb", "heap_frozen_kb", "heap_frozen_peak_kb")
 LIMIT_S = 30
+SILENT_S = 15
 SMALLEST_KB, LARGEST_KB = 16, 256
 
 
@@ -97,10 +99,12 @@ def _smallest_heap_kb(program, port, **more):
 
 
 def _run(command_and_spec, until):
-    """The lines of a program up to the first that begins with `until`, or its end."""
+    """The lines of a program up to the first that begins with `until`, or its end. One that has too little heap to say anything is ended after a while."""
     command, spec = command_and_spec
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines = []
+    limit = threading.Timer(SILENT_S, process.kill)
+    limit.start()
     try:
         process.stdin.write(spec + "\n")
         process.stdin.flush()
@@ -109,6 +113,7 @@ def _run(command_and_spec, until):
             if line.startswith(until + " ") or line.startswith("MemoryError") or line.startswith("err "):
                 break
     finally:
+        limit.cancel()
         process.kill()
         process.wait(LIMIT_S)
         with contextlib.suppress(OSError):

@@ -25,6 +25,11 @@ def format_of(module, name):
     return constant(module, name).strip('"')
 
 
+def size_of(module, name, form):
+    """Bytes that the part takes, for all brokers together."""
+    return struct.calcsize(">" + format_of(module, form).strip(">") if form else "B") * REPEATED.get(name, 1)
+
+
 def table(title):
     """Rows of the first table below a heading, as lists of cells."""
     text = PAGE.split("## " + title, 1)[1]
@@ -44,6 +49,9 @@ PLACES = [
     ("endpoint", "_ADDRESS", "_ADDRESS_FORM"), ("received", "_RESUME", "_RESUME_FORM"), ("clock", "_LAST", "_LAST_FORM"), ("node", "_DROPS", "_DROPS_FORM"), ("node", "_ERRORS", "_ERRORS_FORM"),
     ("spool", "_PROGRESS", "_PROGRESS_FORM"), ("duty", "_DUTY", "_DUTY_FORM"),
 ]
+# trial empties what is known of networks and brokers, whose places in the configuration are others then
+CLEARED = ("trial", "_RECORD", "_RECORD_FORM")
+OF_NETWORKS_AND_BROKERS = {"_BROKER", "_NETWORK", "_WIFI", "_RETRY", "_RADIO", "_LEASE", "_ADDRESS"}
 REPEATED = {"_RETRY": 3, "_ADDRESS": 3}  # brokers
 
 
@@ -61,15 +69,23 @@ def test_every_line_of_the_page_is_some_modules_part():
 def test_every_place_that_the_firmware_uses_is_known_here():
     for path in FIRMWARE.glob("*.py"):
         for name in re.findall(r"\.(?:peek|poke)\((_[A-Z]+)", path.read_text()):
-            assert any(path.stem == module and name == place for module, place, _ in PLACES), (path.stem, name)
+            assert any(path.stem == module and name == place for module, place, _ in [*PLACES, CLEARED]), (path.stem, name)
+
+
+def test_another_configuration_takes_what_is_known_of_networks_and_brokers_and_nothing_else():
+    module, name, form = CLEARED
+    start = number(module, name)
+    end = start + struct.calcsize(format_of(module, form))
+    reached = {place for owner, place, its_form in PLACES if number(owner, place) < end and number(owner, place) + size_of(owner, place, its_form) > start}
+    assert reached == OF_NETWORKS_AND_BROKERS
+    assert "%d to %d" % (start, end - 1) in PAGE
 
 
 def test_no_two_modules_share_a_byte_and_all_lie_between_the_hot_part_and_the_crc():
     used = {}
     for module, name, form in PLACES:
-        size = struct.calcsize(">" + format_of(module, form).strip(">") if form else "B")
         start = number(module, name)
-        for at in range(start, start + size * REPEATED.get(name, 1)):
+        for at in range(start, start + size_of(module, name, form)):
             assert at not in used, (module, used[at], at)
             used[at] = module
     assert min(used) == struct.calcsize(format_of("block", "_HOT")) and max(used) < number("block", "_BODY")

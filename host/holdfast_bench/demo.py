@@ -47,7 +47,7 @@ def _run(console):
     console.print(Panel(STORY, title="Holdfast", title_align="left", border_style="green", padding=(0, 1)))
     path = find(SCENARIO)[0]
     plan = compile_plan(load(path), path.stem, SEED)
-    result, interrupted = run_plan(plan, "twin", Options(fresh=True, say=lambda text: console.print("[dim]  %s[/]" % text)), console)
+    result, interrupted = run_plan(plan, "twin", Options(say=lambda text: console.print("[dim]  %s[/]" % text)), console)
     if interrupted:
         raise KeyboardInterrupt
     folder = checkout.runs_folder() / datetime.datetime.now().strftime("demo-%Y%m%d-%H%M%S-%f")

@@ -11,7 +11,6 @@ class Options:
     ports: tuple = ()  # of real boards, in the order of the scenario's boards
     firmware: Path | None = None  # another folder than firmware/
     secrets: Path | None = None
-    fresh: bool = False  # twins begin with empty flash, instead of with the firmware that an earlier run deployed
     stop: Any = None  # a threading.Event that ends the run early
     begun: Callable[..., None] = lambda history: None  # called with the run's history when it begins
     say: Callable[[str], None] = lambda text: None  # one line about what set-up is doing

@@ -31,7 +31,7 @@ def rig(plan, history, options, stack):
     stack.callback(host.stop)
     host.start()
     image = flashcache.key(options.firmware, choices().twin)
-    loaded = not options.fresh and all(flashcache.restore(image, _flash(folder, name)) for name in plan["boards"])
+    loaded = all(flashcache.restore(image, _flash(folder, name)) for name in plan["boards"])
     password = secrets.token_hex(8)
     world = plan.get("world", {})
     brokers = [start_broker(wanted_kind(plan, options), stack, users={USER: password}, websockets=services.over_websocket(plan["config"]))

@@ -429,11 +429,14 @@ class Flow(End):
     # -- receiving -----------------------------------------------------------------------------------------------------
 
     def hears(self, answer):
-        """A segment for a flow that is no more is answered by RST, if the chip is there to answer."""
+        """A segment for a flow that is no more is answered by RST, if the chip is there to answer; else the peer has to send it again."""
         if not self.dead:
             return True
-        if self.stack.present() and self.other is not None:
-            self.air.carry(True, _air.RST, 0, self, self.other.reset, None)
+        if self.other is not None:
+            if self.stack.present():
+                self.air.carry(True, _air.RST, 0, self, self.other.reset, None)
+            else:
+                self.other.arm()
         return False
 
     def deliver(self, data):

@@ -15,6 +15,7 @@ RTO_MIN_MS = 200
 RTO_MAX_MS = 120_000
 TRIES_MAX = 15
 ORPHAN_TRIES_MAX = 8        # when the application has closed already (tcp_orphan_retries)
+FIN_WAIT_MS = 60_000        # after which an orphan is looked at: the end of one whose FIN is acknowledged (tcp_fin_timeout)
 SYN_ACK_MS = 1000           # first repetition of a SYN-ACK, then doubled
 SYN_ACKS_MAX = 5
 
@@ -93,6 +94,20 @@ class Peer(End):
             return
         self.fin_out = WANTED
         self._output()
+        self.kernel.after(FIN_WAIT_MS, self._orphaned)
+
+    def _orphaned(self, _):
+        """Takes what acknowledged our FIN, which nobody else asks for; a chip that has done so and says no more sleeps, or was reset."""
+        if self.dead:
+            return
+        self._settle()
+        if self.fin_out == ACKNOWLEDGED:
+            if not self.dead:
+                self._gone()
+            return
+        if not self._acks:
+            self.arm()
+        self.kernel.after(FIN_WAIT_MS, self._orphaned)
 
     def abort(self):
         """RST."""

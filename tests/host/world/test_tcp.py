@@ -435,6 +435,23 @@ def test_after_a_chip_reset_the_host_learns_of_it_when_it_sends(w):
     assert w.app.ends[0][1] == "connection reset"
 
 
+def test_host_forgets_connections_whose_chip_fell_asleep_while_they_were_closing(w):
+    """A battery node's every upload ends like this: what stayed would fill the machine's table of connections within weeks."""
+    w.app.answer = lambda data: w.app.peers[-1].close() or b""      # as a broker does at DISCONNECT
+    for asleep_ms in (0, 1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000):
+        flow = w.open()
+        flow.write(b"good bye")
+        flow.close()
+        w.run(asleep_ms)
+        w.stack.reset()
+        w.wifi.joined = False
+        w.run(3_600_000)
+        w.wifi.joined = True
+        # (One that never heard of the end may stay: TCP has no clock for silence.)
+        assert not [peer for peer in w.host.peers if peer._closed], asleep_ms
+        w.host.reset_all()
+
+
 def test_dead_process_closes_its_connections_and_the_port_refuses(w):
     flow = w.open()
     w.host.process_died(PORT)

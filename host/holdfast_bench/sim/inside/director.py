@@ -12,6 +12,7 @@ CALL = "cmd/healed"  # a retained command, for the way down
 CALL_MS = 15_000    # how often it is repeated
 EFFECT_MS = 8000    # a fault has to show within this time that it took effect
 LOOK_MS = 200       # how often evidence and drain are looked at
+LOOK_SHARE = 50     # a drain of hours, of a node that sleeps: at every 50th of the time that it has taken so far
 PATIENCE_MS = 60_000    # a fault that waits for a moment strikes without it after this
 
 
@@ -206,7 +207,7 @@ class Director:
             for broker in self._rig.brokers:
                 broker.broker.publish((self._rig.prefix + CALL).encode(), b"all is healed", 1, True)
         if ((missing or self._call and not self._rig.tally.heard) and now_ms < self._drain_from_ms + self._plan["drain_ms"]) or self._unproven:
-            self._step_soon(LOOK_MS)
+            self._step_soon(max(LOOK_MS, (now_ms - self._drain_from_ms) // LOOK_SHARE))
             return
         text = "%d messages, the first is %s" % (missing, self._rig.tally.first()) if missing else ""
         self._note("drained", "ok", not missing, "within_ms", self._plan["drain_ms"], "took_ms", now_ms - self._drain_from_ms,

@@ -106,7 +106,8 @@ class Wifi:
 
     def _set_address(self, net):
         ip, gateway, dns, prefix, since = self._block.peek(_LEASE, _LEASE_FORM)
-        self._leased = bool(since and self._stamp() - since < self._cfg["lease_s"] * 10)
+        # One that is younger than now has an unknown age: stamps went back, because the clock was set just before a reset.
+        self._leased = bool(since and 0 <= self._stamp() - since < self._cfg["lease_s"] * 10)
         if net["static"]:
             _try(self.wlan.ifconfig, tuple(net["static"]))
         elif self._leased:

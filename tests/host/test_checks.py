@@ -308,3 +308,57 @@ def test_an_error_that_repeats_itself_is_told_once_at_its_first_moment():
 
     told = _together([found("errors", "bad", "no memory for %d bytes" % n, t) for n, t in ((1396, 2000), (1398, 3000), (1400, 9500))] + [found("errors", "bad", "else", 4000)])
     assert [(f.text, f.t) for f in told] == [("no memory for 1396 bytes (3 times, the last at 9.5 s)", 2000), ("else", 4000)]
+
+
+def test_a_tear_that_was_set_strikes_at_the_next_write_whenever_that_is_and_once():
+    def torn(*causes):
+        story = Story().accept(1).recv(1).bench("fault", id="tear")
+        story.t += 100_000
+        for cause in causes:
+            story.chip("reset", cause=cause)
+        actions = [*PLAN["actions"], {"id": "tear", "do": "fault", "fault": "power_cut_mid_write", "boards": ["b1"], "momentary": True, "resets": True}]
+        return [f.law for f in story.drained().judge(actions=actions).findings if f.law == "resets"]
+
+    assert torn("panic") == [] and torn("panic", "panic") == ["resets"] and torn("wdt") == ["resets"]
+
+
+def hung(*after, until_ms=400_000):
+    """A campaign's node hangs; what comes after it, and the run goes on for long."""
+    story = Story().accept(1).recv(1)
+    story.t = 5000
+    story.bench("fault", id="hang").bench("effect", id="hang", ok=True, how="it hangs")
+    for step in after:
+        step(story)
+    story.t = until_ms
+    actions = [{**a, "fault": "watchdog_hang"} if a["id"] == "hang" else a for a in PLAN["actions"]]
+    return [f for f in story.accept(2).recv(2).drained().judge(application="streams", actions=actions).findings if f.law == "hang"]
+
+
+def test_a_hang_without_a_bite_is_bad_unless_the_life_ends_otherwise():  # R9
+    assert hung()
+    assert not hung(lambda story: story.chip("bite").chip("reset", cause="wdt"))
+    assert not hung(lambda story: story.chip("power", on=False))  # and off it stays
+    assert hung(lambda story: story.chip("power", on=True))
+
+
+def keeping_still(starts, arrived_s=None, **config):
+    """A node starts again and again and gets nowhere, keeps still at last, and is useful again 900 s later."""
+    story = Story().accept(1).recv(1)
+    for _ in range(starts):
+        story.chip("reset", cause="panic")
+    story.add("board/b1", "safe", on=True, starts=8, for_s=900, causes=[], errors=[])
+    story.boot("b2").accept(1, 2) if arrived_s is None else story
+    story.bench("cut")
+    if arrived_s is not None:
+        story.t += arrived_s * 1000
+        story.add("board/b1", "safe", on=False).boot("b2").accept(1)
+    story.recv(1)
+    story.bench("drained", ok=True, within_ms=1000, missing="")
+    return [f.law for f in story.judge(recover_ms=100_000, config=config).findings if f.law in ("still", "recovery")]
+
+
+def test_a_node_may_keep_still_after_so_many_starts_only_and_recovers_when_that_is_over():  # R9, R31
+    assert keeping_still(8, arrived_s=950) == []
+    assert keeping_still(8, arrived_s=1100) == ["recovery"]
+    assert keeping_still(7) == ["still"] and keeping_still(3, safe_boots=3) == [] and keeping_still(9, safe_boots=0) == ["still"]
+    assert keeping_still(8, arrived_s=500, safe_s=300) == ["recovery"]

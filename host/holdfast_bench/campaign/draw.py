@@ -6,6 +6,7 @@ Pure: (seed, hours) -> Drawn. One stream of chance per subject, so that more fau
 import random
 from dataclasses import dataclass
 
+from ..checks.still import SAFE_S
 from ..scenario.schema import Drain, Ready, Scenario, Step
 from . import schedule
 
@@ -35,7 +36,7 @@ def draw(seed, hours):
     recover_s = recovery_s(config, world, steps, run_s)
     return Drawn(seed, Scenario(
         title="What seed %d draws for %g h" % (seed, hours), places=["sim"], application="streams", seed=seed, run_s=run_s, proofs=False,
-        deadline_s=run_s + READY_S + 60 + 2 * recover_s + _backlog_s(config, world), config=config, world=world, step=[Step(**s) for s in steps],
+        deadline_s=run_s + READY_S + 60 + SAFE_S + 2 * recover_s + _backlog_s(config, world), config=config, world=world, step=[Step(**s) for s in steps],
         ready=Ready(within_s=READY_S), drain=Drain(within_s=recover_s + _backlog_s(config, world)), recover_s=recover_s))
 
 

@@ -22,8 +22,9 @@ def resets(case):
         switched_on.add(e["src"])  # the first is the start of the run
     orders = [(e["t"], e["t"] + (HANG_WITHIN_MS if action.get("fault") == "watchdog_hang" else ORDERED_WITHIN_MS), action["boards"]) for ev in ("fault", "end", "command") for e in case.of("bench", ev)
               for action in [case.action(e.get("of") or e["id"])] if action.get("resets")]
+    waiting = _waiting(case)
     unordered = [e for e in seen if e.get("cause") in NEVER_BY_ITSELF
-                 and not any(_board(e) in boards and t <= e["t"] <= until for t, until, boards in orders)]
+                 and not any(_board(e) in boards and t <= e["t"] <= until for t, until, boards in orders) and not _struck(waiting, e)]
     online = {}
     for e in case.of("board", "state"):
         if e.get("new") == "online" and e.get("old") != "suspect":
@@ -32,6 +33,21 @@ def resets(case):
                "reconnects": sum(max(0, count - 1) for count in online.values())}
     return Outcome(numbers, [found("resets", BAD, "%s restarted (%s) although no step caused it" % (_board(e), e["cause"]), e["t"])
                              for e in unordered])
+
+
+def _waiting(case):
+    """[instant, boards] of the tears that have been set: each strikes at the next write to RTC memory, whenever that is, and once."""
+    return [[e["t"], list(action["boards"])] for e in case.of("bench", "fault") for action in [case.action(e["id"])]
+            if action.get("fault") == "power_cut_mid_write"]
+
+
+def _struck(waiting, e):
+    """Whether it was a tear that had been set: that one is over then."""
+    for entry in waiting:
+        if e["cause"] == "panic" and entry[0] <= e["t"] and _board(e) in entry[1]:
+            entry[1].remove(_board(e))
+            return True
+    return False
 
 
 def _board(e):

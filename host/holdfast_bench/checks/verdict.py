@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from . import (  # noqa: F401  (each registers its law)
     always, asks, content, damage, deaf, duplicates, energy, errors, exactly_once, hang, lease, lost, order, pace, reached, recovery,
-    resets, rest, restless, spread, stalls, states, steps, timing,
+    resets, rest, restless, spread, stalls, states, steps, still, timing,
 )
 from .bounds import bounds
 from .context import going_on

@@ -7,6 +7,7 @@ like any other (only what differs travels). Knows files only.
 import hashlib
 import os
 import shutil
+import threading
 
 from ..choices import BUILD
 from ..deploy import bundle
@@ -35,7 +36,7 @@ def restore(name, flash):
 def keep(name, flash):
     """Keeps a copy of `flash`, and the newest others up to KEPT_MAX. Several runs may do so at once."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    partial = FOLDER / ("%s.%d.part" % (name, os.getpid()))
+    partial = FOLDER / ("%s.%d-%d.part" % (name, os.getpid(), threading.get_ident()))
     shutil.copyfile(flash, partial)
     partial.replace(FOLDER / (name + ".bin"))
     for old in sorted(FOLDER.glob("*.bin"), key=lambda p: p.stat().st_mtime, reverse=True)[KEPT_MAX:]:

@@ -12,6 +12,7 @@ from ..errors import BenchError
 
 STATUS_MS = 2000  # a board answers within this, or is asleep
 LOOK_MS = 200  # how often evidence and drain are looked at
+SETTLE_MS = 2000
 
 
 class Stopped(Exception):
@@ -132,6 +133,13 @@ class Stage:
         self.note("drained", ok=not (missing or waiting), within_ms=drain_ms, took_ms=now - began,
                   missing="%d messages, the first is %s" % (len(missing), missing[0].key) if missing else
                           "%d messages, as the boards say" % waiting if waiting else "")
+        self._settle()
+
+    def _settle(self):
+        """Messages are in before the answer to CONNECT is: a board that is about to be online has a moment for it."""
+        until = self.history.now_ms() + SETTLE_MS
+        while self.history.now_ms() < until and "dialing" in _states(self.history.events).values():
+            self.history.wait_beyond(len(self.history.events), LOOK_MS / 1000)
 
     def _waiting(self):
         """How many messages the boards say they still have, when the application does not number them: how long to wait may rest on
@@ -161,6 +169,11 @@ class Stage:
 
 BEAT_MS = 1000  # the longest anybody sleeps
 _STATUS = ("state", "queued", "unacked", "boots", "cause", "heap")
+
+
+def _states(events):
+    """{source: connection state} as each board said last."""
+    return {e["src"]: e["new"] for e in events if e["ev"] == "state"}
 
 
 def _missing(events):

@@ -56,6 +56,10 @@ class Faults:
         """Send only the first `at` bytes of the next packet of this kind, then close that connection."""
         self.cut_kind, self.cut_at, self.armed = mqtt.NAMES.index(kind), at, True
 
+    def cut_none(self):
+        """A packet that was to be cut and has not come yet is left whole."""
+        self.cut_kind = 0
+
     def stop_reading(self):
         """Leave what clients send in the network, as a process that hangs does. Keep-alive is not enforced meanwhile."""
         self.deaf = self.armed = True

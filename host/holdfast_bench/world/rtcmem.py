@@ -45,6 +45,10 @@ class RtcMemory:
         ends the life."""
         self._tear = (after_bytes, reset)
 
+    def tear_none(self):
+        """A tear that has not come yet does not come any more."""
+        self._tear = None
+
     def lose(self, rng):
         """Power was off: noise in the cells, and the magic word no longer fits, so the port starts with nothing."""
         self.data[:] = rng.fill(self.size)

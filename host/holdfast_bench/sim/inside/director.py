@@ -13,6 +13,7 @@ CALL_MS = 15_000    # how often it is repeated
 EFFECT_MS = 8000    # a fault has to show within this time that it took effect
 LOOK_MS = 200       # how often evidence and drain are looked at
 LOOK_SHARE = 50     # a drain of hours, of a node that sleeps: at every 50th of the time that it has taken so far
+SETTLE_MS = 1000    # messages are in before the answer to CONNECT is: a node that is about to be online has so long for it
 PATIENCE_MS = 60_000    # a fault that waits for a moment strikes without it after this
 
 
@@ -29,6 +30,7 @@ class Director:
         self._proofs = plan.get("proofs", True) # every fault has to show that it took effect
         self._call = plan.get("application") == "streams"   # is there anybody who hears commands?
         self._begun = []            # [id, Fault], not ended
+        self._struck = {}           # name -> the last momentary Fault of it
         self._unproven = []         # [id, Fault, ask until]
         self._events = []
         self._step_event = None
@@ -153,7 +155,9 @@ class Director:
             return
         fault = CATALOGUE[name](self._rig, own_id, action["args"])
         self._note("fault", "id", own_id, "fault", name, "boards", action["boards"])
-        if not action["momentary"]:
+        if action["momentary"]:
+            self._struck[name] = fault
+        else:
             self._begun.append([own_id, fault])
         fault.begin()
         self._unproven.append([own_id, fault, self._kernel.now_ms + EFFECT_MS])
@@ -191,6 +195,8 @@ class Director:
     def _heal(self):
         for own_id, _ in list(self._begun):
             self._end(own_id, own_id + ".end")
+        for name in self._struck:
+            self._struck[name].call_off()
         self._note("cut")
         self._rig.tally.cut()
         self._drain_from_ms = self._kernel.now_ms
@@ -206,13 +212,15 @@ class Director:
             self._called_at_ms = now_ms
             for broker in self._rig.brokers:
                 broker.broker.publish((self._rig.prefix + CALL).encode(), b"all is healed", 1, True)
-        if ((missing or self._call and not self._rig.tally.heard) and now_ms < self._drain_from_ms + self._plan["drain_ms"]) or self._unproven:
+        until_ms = max(self._drain_from_ms, self._rig.tally.still_until_ms) + self._plan["drain_ms"]
+        if ((missing or self._call and not self._rig.tally.heard) and now_ms < until_ms) or self._unproven:
             self._step_soon(max(LOOK_MS, (now_ms - self._drain_from_ms) // LOOK_SHARE))
             return
         text = "%d messages, the first is %s" % (missing, self._rig.tally.first()) if missing else ""
         self._note("drained", "ok", not missing, "within_ms", self._plan["drain_ms"], "took_ms", now_ms - self._drain_from_ms,
                    "missing", text)
-        self._over()
+        self._phase = None
+        self._kernel.after(SETTLE_MS if self._rig.tally.state == "dialing" else 0, self._over)
 
     def _too_late(self, _):
         self._stop("the deadline of %d s for the whole run is over" % (self._deadline_ms // 1000))

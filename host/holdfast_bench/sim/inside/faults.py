@@ -27,6 +27,9 @@ class Fault:
     def evidence(self):
         return None
 
+    def call_off(self):
+        """Everything is healed: what still waits for its moment does not come any more."""
+
 
 class ApGone(Fault):
     group = "access point"
@@ -326,6 +329,10 @@ class PacketCut(_BrokerFault):
         cut = sum([broker.faults.cut for broker in self.each()])
         return "%d packets cut" % cut if cut else None
 
+    def call_off(self):
+        for broker in self.each():
+            broker.faults.cut_none()
+
 
 class Takeover(_BrokerFault):
     """Somebody else connects under the node's name for a moment: the broker ends the node's connection."""
@@ -393,6 +400,9 @@ class PowerCutMidWrite(Fault):
 
     def evidence(self):
         return "an RTC write was cut off" if self.rig.chip.rtc.writes > self.writes else None
+
+    def call_off(self):
+        self.rig.chip.rtc.tear_none()
 
 
 class RtcCorrupt(Fault):

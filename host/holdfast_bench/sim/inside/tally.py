@@ -72,7 +72,8 @@ class _Life:
 class Tally:
     def __init__(self, kernel):
         self._kernel = kernel
-        self._online = False        # as the board says
+        self.state = None           # of the connection, as the board says; None: it has not said any since its start
+        self.still_until_ms = 0     # it keeps still, in its safe mode, until then
         self._moved_at_ms = 0       # when that came, or a message that counts
         self._lives = []            # the newest last
         self._singles = array("I")  # crc32("<life>:<n>") of the one message that a life misses, 0: a free place
@@ -94,14 +95,20 @@ class Tally:
                 life.last = data
         elif data.startswith(b'state"', start):
             try:
-                self._online = loads(data[1:])["new"] == "online"
+                self.state = loads(data[1:])["new"]
             except (ValueError, KeyError):
                 pass
             self._moved_at_ms = self._kernel.now_ms
         elif data.startswith(b'heard"', start):
             self.heard = self._cut
         elif data.startswith(b'boot"', start):
-            self._online = False
+            self.state = None
+            self.still_until_ms = 0
+        elif data.startswith(b'safe"', start):
+            try:
+                self.still_until_ms = self._kernel.now_ms + loads(data[1:])["for_s"] * 1000
+            except (ValueError, KeyError):
+                pass                # it is over: told without a time
         elif data.startswith(b'spool"', start):
             self._spooled = True
         elif data.startswith(b'drop"', start):
@@ -204,7 +211,7 @@ class Tally:
         """
         missing = sum([life.missing() for life in self._lives]) + self._alone
         given_up = sum([life.given_up for life in self._lives])
-        if missing <= self._dropped - given_up and self._online and self._kernel.now_ms - self._moved_at_ms >= QUIET_MS:
+        if missing <= self._dropped - given_up and self.state == "online" and self._kernel.now_ms - self._moved_at_ms >= QUIET_MS:
             return 0
         return missing or (1 if self._ghosts else 0)
 

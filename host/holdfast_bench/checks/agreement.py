@@ -1,0 +1,129 @@
+"""Do two runs of the same scenario, at different places, go through the same states? Pure: two histories in, differences out.
+
+What is compared, board by board:
+- the order of its states from its start to the end of the run, every transition and every start of the chip;
+- the state it is in at each moment of the scenario (a fault begins or ends, a command is given).
+
+What is left out, because the scenario does not say it:
+- how many tries there are: `dialing` and `backoff` alternate as often as jitter has it, and count as one state, "trying";
+- instants: when a sample is taken, and so when a fault is noticed, is not tied to the faults. A state that is reached a little before a
+  moment in one run and a little after it in the other (`TOLERANCE_MS`, and the time between two samples) is the same;
+- an answer that comes late by itself: `suspect` for an instant while no fault is under way is the place's pace.
+
+Where single frames are lost by chance (`BY_CHANCE`), two places cannot lose the same ones. Then `suspect` may come and go, and a
+connection may break: what is compared is which states there are, and the state at the end.
+"""
+
+from dataclasses import dataclass
+
+TOLERANCE_MS = 1500
+BY_CHANCE = ("loss", "slow_link", "reorder", "duplicates", "uart_noise")
+_TRYING = ("dialing", "backoff")
+_MOMENTS = ("fault", "end", "command")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where two runs part. `t`: the instants in the first and in the second, ms."""
+
+    board: str
+    text: str
+    t: tuple = (None, None)
+
+
+def differences(first, second, plan, names=("the first", "the second")):
+    """[Difference] between two histories of one plan; none: they agree."""
+    slack_ms = TOLERANCE_MS + (plan.get("sample_ms") or 1000)
+    chance = any(a.get("fault") in BY_CHANCE for a in plan.get("actions", []))
+    found = []
+    for board in plan["boards"]:
+        lanes = [_Lane(events, board, slack_ms) for events in (first, second)]
+        compare = _by_kind if chance else _in_order
+        found += compare(board, lanes, names) or ([] if chance else _at_moments(board, lanes, names, slack_ms))
+    return found
+
+
+class _Lane:
+    """One board of one run: `states`: [(t, state)], each unlike the one before; `moments`: {id: t}."""
+
+    def __init__(self, events, board, slack_ms):
+        self.moments = {}
+        made = [(0, "off")]
+        for e in events:
+            if e["src"] == "bench" and e["ev"] in _MOMENTS and "id" in e:
+                self.moments.setdefault(e["id"], e["t"])
+            elif e["src"] == "board/" + board and e["ev"] == "boot":
+                made += [(e["t"], "start"), (e["t"], "down")]
+            elif e["src"] == "board/" + board and e["ev"] == "state":
+                made.append((e["t"], "trying" if e["new"] in _TRYING else e["new"]))
+        self.quiet = _quiet(events, slack_ms)
+        self.states = _folded(self._without_flickers(_folded(made)))
+
+    def _without_flickers(self, states):
+        kept = []
+        for at, (t, state) in enumerate(states):
+            around = [s for _, s in states[max(at - 1, 0):at + 2]]
+            if around == ["online", "suspect", "online"] and self.quiet(t, states[at + 1][0]):
+                continue
+            kept.append((t, state))
+        return kept
+
+    def at(self, t, slack_ms):
+        """Every state it is in between t - slack_ms and t + slack_ms."""
+        seen = [state for at, state in self.states if at <= t - slack_ms][-1:]
+        return seen + [state for at, state in self.states if t - slack_ms < at <= t + slack_ms]
+
+
+def _quiet(events, slack_ms):
+    """(from, to) -> whether no fault was under way then, nor a moment of the scenario near."""
+    spans, begun = [], {}
+    for e in events:
+        if e["src"] != "bench":
+            continue
+        if e["ev"] in ("fault", "command"):
+            begun[e["id"]] = e["t"]
+            spans.append([e["t"], e["t"]])
+        elif e["ev"] == "end":
+            spans.append([begun.get(e["of"], e["t"]), e["t"]])
+    return lambda start, stop: not any(a - slack_ms <= stop and start <= b + slack_ms for a, b in spans)
+
+
+def _folded(states):
+    """Without repetitions."""
+    return [entry for i, entry in enumerate(states) if i == 0 or entry[1] != states[i - 1][1]]
+
+
+def _in_order(board, lanes, names):
+    one, other = ([state for _, state in lane.states] for lane in lanes)
+    if one == other:
+        return []
+    at = next((i for i, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))
+    t = tuple(lane.states[at][0] if at < len(lane.states) else None for lane in lanes)
+    return [Difference(board, "after %s: %s on %s, %s on %s" % (
+        " → ".join(one[max(0, at - 3):at]), _way(one, at), names[0], _way(other, at), names[1]), t)]
+
+
+def _way(states, at):
+    return " → ".join(states[at:at + 3]) or "nothing more"
+
+
+def _at_moments(board, lanes, names, slack_ms):
+    one, other = lanes
+    found = []
+    for own_id in one.moments:
+        if own_id in other.moments:
+            states = [lane.at(lane.moments[own_id], slack_ms) for lane in lanes]
+            if not set(states[0]) & set(states[1]):
+                found.append(Difference(board, "at `%s`: %s on %s, %s on %s" % (own_id, states[0][-1], names[0], states[1][-1], names[1]),
+                                        (one.moments[own_id], other.moments[own_id])))
+    return found
+
+
+def _by_kind(board, lanes, names):
+    kinds = [{state for _, state in lane.states} - {"suspect", "trying"} for lane in lanes]
+    ends = [lane.states[-1][1] for lane in lanes]
+    if kinds[0] != kinds[1]:
+        return [Difference(board, "%s on %s, %s on %s" % (", ".join(sorted(kinds[0])), names[0], ", ".join(sorted(kinds[1])), names[1]))]
+    if ends[0] != ends[1]:
+        return [Difference(board, "in the end: %s on %s, %s on %s" % (ends[0], names[0], ends[1], names[1]))]
+    return []

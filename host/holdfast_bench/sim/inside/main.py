@@ -17,8 +17,8 @@ from .puppet import Puppet
 from .rig import Rig
 
 BEAT_MS = 10_000
-NAMES_MAX = 3000
-TABLE_BYTES = 8192      # a table of names is larger than this by now, everything else that happens with one more name is smaller
+NAMES_MAX, NAMES_STEP = 3000, 50
+TABLE_BYTES = 8192      # a table of names is larger than this by now, everything else that happens with a step of names is smaller
 
 
 def main():
@@ -55,9 +55,10 @@ def _make_room_for_names():
     """The interpreter keeps names in tables of doubling size, and world and firmware share them: the next table, for thousands, would
     be asked for in the middle of the firmware's life, in one piece that no chip needs. So it is made now, as part of the world."""
     before = gc.mem_alloc()
-    for i in range(NAMES_MAX):
-        getattr(_beat, "_name%d" % i, None)
-        now = gc.mem_alloc()
+    for i in range(0, NAMES_MAX, NAMES_STEP):
+        for n in range(i, i + NAMES_STEP):
+            getattr(_beat, "_name%d" % n, None)
+        now = gc.mem_alloc()    # looks at the whole heap: seldom, or it is most of a short run
         if now - before > TABLE_BYTES:
             return
         before = now

@@ -16,10 +16,13 @@ class TaskQueue:
     def push(self, task, key=None):
         task.data = None
         task.ph_key = key = ticks_ms() if key is None else key
+        # From the front: most are due soon, and whoever sleeps long lies behind.
         tasks = self._tasks
-        i = len(tasks)
-        while i and ticks_diff(key, tasks[i - 1].ph_key) < 0:
-            i -= 1
+        i = 0
+        for other in tasks:
+            if ticks_diff(key, other.ph_key) < 0:
+                break
+            i += 1
         tasks.insert(i, task)
 
     def pop(self):

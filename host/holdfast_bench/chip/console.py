@@ -7,6 +7,8 @@ arrives comes in by feed(). Knows nothing of the REPL's protocol.
 import io
 import sys as _host
 
+from micropython import const
+
 from . import sched
 from .errno import errorcode
 from .soc import chip
@@ -15,8 +17,9 @@ FIFO = 128
 RING = 259               # 260 bytes, one is never used
 BAUD = 115200
 
-_MP_STREAM_POLL = 3
-_POLLIN, _POLLOUT = 1, 4
+_MP_STREAM_POLL = const(3)
+_POLLIN, _POLLOUT = const(1), const(4)
+_LOOK_US = const(1)
 _kernel = chip.kernel
 
 
@@ -31,15 +34,15 @@ class Console:
         self.on_interrupt = None        # hears that Ctrl-C has reached the program
         self.dropped = 0
         self.hide = ""                  # folder of the frozen packages: their names in tracebacks have none
-        self._ring = bytearray(RING)    # its `_held` bytes from `_first` on, wrapping; nothing is allocated for input
-        self._first = self._held = 0
+        self._ring = bytearray(RING)    # its `held` bytes from `_first` on, wrapping; nothing is allocated for input
+        self._first = self.held = 0
         self._backlog_us = 0            # what the transmitter still has to shift out
         self._at_ms, self._at_us = _kernel.now_ms, _kernel.us
         chip.enders.append(self._end)
 
     def _end(self, kind):
         if kind != "soft":
-            self._held = 0
+            self.held = 0
             self._backlog_us = 0
 
     @property
@@ -65,15 +68,20 @@ class Console:
 
     def tx(self, data):
         """Send bytes; blocks for what does not fit into the FIFO, without running callbacks."""
-        _kernel.spend_us(2)
-        passed_ms = _kernel.now_ms - self._at_ms
-        left = self._backlog_us - (passed_ms * 1000 + _kernel.us - self._at_us) if passed_ms < 1000 else 0
-        left = max(0, left) + len(data) * self.byte_us
-        self._at_ms, self._at_us, self._backlog_us = _kernel.now_ms, _kernel.us, left
+        kernel = _kernel
+        kernel.spend_us(2)
+        now_ms, us, byte_us = kernel.now_ms, kernel.us, self.byte_us
+        left = len(data) * byte_us
+        passed_ms = now_ms - self._at_ms
+        if passed_ms < 1000:
+            before = self._backlog_us - (passed_ms * 1000 + us - self._at_us)
+            if before > 0:
+                left += before
+        self._at_ms, self._at_us, self._backlog_us = now_ms, us, left
         self.send(data)
-        over = left - FIFO * self.byte_us
+        over = left - FIFO * byte_us
         if over > 0:
-            _kernel.spend_us(over)
+            kernel.spend_us(over)
 
     def text(self, s):
         """Send text as the REPL's terminal expects it: LF becomes CR LF."""
@@ -97,22 +105,22 @@ class Console:
         for b in data:
             if b == self._interrupt_char:
                 sched.interrupt()
-            elif self._held < RING:
-                self._ring[(self._first + self._held) % RING] = b
-                self._held += 1
+            elif self.held < RING:
+                self._ring[(self._first + self.held) % RING] = b
+                self.held += 1
             else:
                 self.dropped += 1
 
     def any(self):
-        return self._held
+        return self.held
 
     def get(self):
         """The next byte; blocks until there is one, callbacks and Ctrl-C get through."""
-        while not self._held:
+        while not self.held:
             sched.wait(None, self.any)
         b = self._ring[self._first]
         self._first = (self._first + 1) % RING
-        self._held -= 1
+        self.held -= 1
         return b
 
 
@@ -161,11 +169,18 @@ class StdIn(io.IOBase):
                 break
         return bytes(line) if self._raw else str(line, "utf-8")
 
+    def poll_flags(self, mask):
+        """What is asked at every turn of an asyncio program: spend_us() and any() in line."""
+        kernel = _kernel
+        us = kernel.us + _LOOK_US
+        if us < kernel.quick_us:
+            kernel.us = us
+        else:
+            kernel.spend_us(_LOOK_US)
+        return (_POLLIN | _POLLOUT if self._console.held else _POLLOUT) & mask
+
     def ioctl(self, request, arg):
-        if request == _MP_STREAM_POLL:
-            _kernel.spend_us(1)
-            return ((_POLLIN if self._console.any() else 0) | _POLLOUT) & arg
-        return -1
+        return self.poll_flags(arg) if request == _MP_STREAM_POLL else -1
 
 
 class StdOut(io.IOBase):
@@ -180,8 +195,13 @@ class StdOut(io.IOBase):
             self.buffer = StdOut(console, True)
 
     def write(self, buf, *limits):
-        data = part(buf, limits)
-        self._console.tx(data if self._raw else data.replace(b"\n", b"\r\n"))
+        data = part(buf, limits) if limits or not isinstance(buf, str) else buf.encode()
+        if self._raw:
+            self._console.tx(data)
+        elif data.find(b"\n") == len(data) - 1:
+            self._console.tx(data[:-1] + b"\r\n")     # one line, as most are
+        else:
+            self._console.tx(data.replace(b"\n", b"\r\n"))
         return len(data)
 
     def ioctl(self, request, arg):

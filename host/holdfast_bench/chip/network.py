@@ -40,6 +40,9 @@ class _View:
 _now = _View()
 
 
+_CODE, _CONNECTED = VIEW.index("code"), VIEW.index("connected")     # what a joining program asks all the time
+
+
 def _see():
     values = _station.view()
     for i, name in enumerate(VIEW):
@@ -120,7 +123,7 @@ class WLAN:
     def status(self, what=None):
         _kernel.spend_us(20)
         if what is None:
-            return _see().code
+            return _station.view()[_CODE]
         if what == "rssi":
             try:
                 return _station.rssi()
@@ -132,7 +135,7 @@ class WLAN:
 
     def isconnected(self):
         _kernel.spend_us(20)
-        return _see().connected
+        return _station.view()[_CONNECTED]
 
     def scan(self):
         now = _see()

@@ -3,6 +3,8 @@
 Every interruptible wait of the fakes ends here; the uninterruptible ones (DNS, scan, active) call the kernel directly.
 """
 
+from micropython import const
+
 from .soc import chip
 
 DEPTH = 8     # the port's scheduler queue
@@ -10,7 +12,7 @@ DEPTH = 8     # the port's scheduler queue
 _kernel = chip.kernel
 _todo = []
 _state = [False, False]   # a callback is running, Ctrl-C was pressed
-_RUNNING, _INTERRUPT = 0, 1
+_RUNNING, _INTERRUPT = const(0), const(1)
 
 
 def due():
@@ -23,22 +25,26 @@ def schedule(fn, arg):
     if len(_todo) >= DEPTH:
         raise RuntimeError("schedule queue full")
     _todo.append((fn, arg))
+    _kernel.quick_us = 0
 
 
 def interrupt():
     """Ctrl-C: the main program gets a KeyboardInterrupt at its next wait."""
     _state[_INTERRUPT] = True
+    _kernel.quick_us = 0
 
 
 def forget_interrupt():
     """A KeyboardInterrupt has just been dealt with: whatever else was pressed until now belongs to it."""
     _state[_INTERRUPT] = False
+    if not _todo:
+        _kernel.calm()
 
 
 def run_pending():
     """Run what is due, as the VM does between two instructions. Callbacks do not nest."""
     if _state[_INTERRUPT]:
-        _state[_INTERRUPT] = False
+        forget_interrupt()
         if chip.console.on_interrupt is not None:
             chip.console.on_interrupt()
         raise KeyboardInterrupt
@@ -54,18 +60,20 @@ def run_pending():
                 chip.console.print_exception(e)
     finally:
         _state[_RUNNING] = False
+    _kernel.calm()
 
 
-def wait(until_ms, ready=None):
-    """kernel.wait(until_ms, ready) in which callbacks run and Ctrl-C raises KeyboardInterrupt."""
+def wait(until_ms, ready=None, asked=False):
+    """kernel.wait(until_ms, ready, asked) in which callbacks run and Ctrl-C raises KeyboardInterrupt."""
     def wanted():
         return _state[_INTERRUPT] or (_todo and not _state[_RUNNING]) or (ready is not None and ready())
 
     while True:
         if _state[_INTERRUPT] or (_todo and not _state[_RUNNING]):
             run_pending()
-        if not _kernel.wait(until_ms, wanted):
+        if not _kernel.wait(until_ms, wanted, asked):
             return False
+        asked = False
         if not (_state[_INTERRUPT] or (_todo and not _state[_RUNNING])):
             return True
 
@@ -73,6 +81,7 @@ def wait(until_ms, ready=None):
 def _end(kind):
     _todo.clear()
     _state[_RUNNING] = _state[_INTERRUPT] = False
+    _kernel.calm()
 
 
 chip.enders.append(_end)

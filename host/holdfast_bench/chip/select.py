@@ -5,6 +5,8 @@ Sockets are noticed at a tick, as is the time-out; only what wakes the main task
 
 import select as _host
 
+from micropython import const
+
 from . import sched
 from .soc import chip
 
@@ -13,8 +15,9 @@ POLLOUT = 4
 POLLERR = 8
 POLLHUP = 16
 
-TICK_MS = 10
-_MP_STREAM_POLL = 3
+_TICK_MS = const(10)
+_MP_STREAM_POLL = const(3)
+_CALL_US = const(20)
 _kernel = chip.kernel
 
 
@@ -24,15 +27,20 @@ class _Entry:
         self.mask = mask
         self.got = 0
         self.at_once = getattr(obj, "wakes_main_task", False)
-        ioctl = getattr(obj, "ioctl", None)
-        if ioctl is None:
-            # A native stream, such as a TLS socket: only the host's poll can ask it.
-            self._poller = _host.poll()
-            self._poller.register(obj, mask)
-            ioctl = self._ask_native
-        self.ioctl = ioctl
+        self.ask = getattr(obj, "poll_flags", None)     # of our own streams: what their ioctl would say
+        if self.ask is None:
+            self._ioctl = getattr(obj, "ioctl", None)
+            self.ask = self._ask_stream
+            if self._ioctl is None:
+                # A native stream, such as a TLS socket: only the host's poll can ask it.
+                self._poller = _host.poll()
+                self._poller.register(obj, mask)
+                self.ask = self._ask_native
 
-    def _ask_native(self, _, mask):
+    def _ask_stream(self, mask):
+        return self._ioctl(_MP_STREAM_POLL, mask)
+
+    def _ask_native(self, mask):
         self._poller.modify(self.obj, mask)
         found = self._poller.poll(0)
         return found[0][1] if found else 0
@@ -68,39 +76,43 @@ class poll:
         entry.mask = eventmask
 
     def _once(self):
-        n = 0
+        found = False
         self._tick = True
         for entry in self._entries:
-            entry.got = got = entry.ioctl(_MP_STREAM_POLL, entry.mask)
+            entry.got = got = entry.ask(entry.mask)
             if got:
-                n += 1
+                found = True
                 if entry.at_once:
                     self._tick = False
-        return n > 0
+        return found
 
     def _run(self, timeout_ms):
-        _kernel.spend_us(20)
-        start = _kernel.now_ms
-        if self._once() or timeout_ms == 0:
-            return
+        """Whether anything is ready."""
+        kernel = _kernel
+        kernel.spend_us(_CALL_US)
+        start, us = kernel.now_ms, kernel.us
+        if self._once():
+            return True
+        if timeout_ms == 0:
+            return False
         forever = timeout_ms is None or timeout_ms < 0
-        end = None if forever else start + timeout_ms + (-(start + timeout_ms - chip.boot_at_ms) % TICK_MS)
-        while not sched.wait(end, self._once):
+        end = None if forever else start + timeout_ms + (-(start + timeout_ms - chip.boot_at_ms) % _TICK_MS)
+        while not sched.wait(end, self._once, kernel.again(start, us)):
             if not forever:
-                return
+                return False
         if self._tick:
             # Ready between two ticks: seen at the next one.
-            late = -(_kernel.now_ms - chip.boot_at_ms) % TICK_MS
+            late = -(kernel.now_ms - chip.boot_at_ms) % _TICK_MS
             if late:
-                sched.wait(_kernel.now_ms + late)
-                self._once()
+                sched.wait(kernel.now_ms + late)
+                return self._once()
+        return True
 
     def poll(self, timeout_ms=-1, flags=0):
-        self._run(timeout_ms)
-        return [(e.obj, e.got) for e in self._entries if e.got]
+        return [(e.obj, e.got) for e in self._entries if e.got] if self._run(timeout_ms) else []
 
     def ipoll(self, timeout_ms=-1, flags=0):
-        return iter(self.poll(timeout_ms, flags))
+        return iter([(e.obj, e.got) for e in self._entries if e.got] if self._run(timeout_ms) else ())
 
 
 def select(rlist, wlist, xlist, timeout=None):

@@ -32,7 +32,7 @@ class Core:
         self.kernel = kernel
         self.mac = mac
         self.ticks_start_ms = ticks_start_ms
-        self.boot_at_ms = kernel.now_ms
+        self._boots()
         self.model = MODELS["esp32"]
         self.partitions = PARTITIONS
         self.cause = 1
@@ -44,6 +44,10 @@ class Core:
         self.flash = None
         self.on_block = None       # hears of driver calls that blocked: on_block(what, ms)
         self.enders = []           # functions (kind) of the fakes, called when a life ends ("soft" or a reset kind)
+
+    def _boots(self):
+        self.boot_at_ms = self.kernel.now_ms
+        self.ticks_zero_ms = self.ticks_start_ms - self.boot_at_ms    # what ticks_ms() is ahead of the world's clock
 
     def reset(self, kind, why="", sleep_ms=0):
         """End this life from inside it: raises ChipReset."""
@@ -100,7 +104,7 @@ class Chip(Core):
             self.clock.lose()
             self.nvs.power_lost(self.rng)
         self.cause, self.wake = how.cause, how.wake
-        self.boot_at_ms = self.kernel.now_ms
+        self._boots()
         self.wdt_disarm()
 
     # --- watchdog: by kernel event -------------------------------------------------------------------------------------

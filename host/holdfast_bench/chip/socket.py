@@ -9,9 +9,12 @@ import io
 import select as _select
 import socket as _host
 
+from micropython import const
+
 from ..world import lwip
 from ..world.flash import heap_locked
 from ..world.lwip import DEAD, DIALING, OPEN
+from ..world.lwip import SND_LOWAT as _SND_LOWAT
 from ..world.station import VIEW
 from . import sched
 from .console import part
@@ -34,18 +37,19 @@ TCP_NODELAY = 1
 MSG_PEEK = 1
 MSG_DONTWAIT = 8
 
-_SLICE_MS = 100
-_CONNECT_SLICE_MS = 110      # select() with 100 ms, rounded to ticks
-_SEND_SLICE_MS = 1000
-_CALL_US = 300               # an lwIP call: a message to its task and back
-_FOREVER = -1
+_SLICE_MS = const(100)
+_CONNECT_SLICE_MS = const(110)      # select() with 100 ms, rounded to ticks
+_SEND_SLICE_MS = const(1000)
+_CALL_US = const(300)               # an lwIP call: a message to its task and back
+_POLL_US = const(30)
+_FOREVER = const(-1)
 
-_MP_STREAM_POLL = 3
-_MP_STREAM_CLOSE = 4
-_POLLIN, _POLLOUT, _POLLHUP, _POLLNVAL = 1, 4, 16, 32
+_MP_STREAM_POLL = const(3)
+_MP_STREAM_CLOSE = const(4)
+_POLLIN, _POLLOUT, _POLLHUP, _POLLNVAL = const(1), const(4), const(16), const(32)
 
 # Of a socket object, beside the state of its flow.
-_NEW, _USED, _PEER_CLOSED = 0, 1, 2
+_NEW, _USED, _PEER_CLOSED = const(0), const(1), const(2)
 
 _DNS = VIEW.index("dns")
 
@@ -165,9 +169,12 @@ class socket(io.IOBase):
 
     def _valid(self):
         _kernel.spend_us(_CALL_US)
-        if self._slot is None:
-            _err(lwip.EBADF)
-        self._look()
+        flow = self._flow
+        if flow is None:
+            if self._slot is None:
+                _err(lwip.EBADF)
+        elif flow.state == DEAD:
+            self._look()
 
     # --- connecting --------------------------------------------------------------------------------------------------
 
@@ -437,7 +444,7 @@ class socket(io.IOBase):
 
     def ioctl(self, request, arg):
         if request == _MP_STREAM_POLL:
-            return self._poll(arg)
+            return self.poll_flags(arg)
         if request == _MP_STREAM_CLOSE:
             # When the garbage collector closes a TLS socket over this one nothing can be done now: what nobody refers to is
             # noticed by _take_slot().
@@ -446,27 +453,35 @@ class socket(io.IOBase):
             return 0
         return -1
 
-    def _poll(self, mask):
-        _kernel.spend_us(30)
+    def poll_flags(self, mask):
+        """What a poll that looks for `mask` sees. Asked at every turn of an asyncio program: spend_us() in line, the likely first."""
+        kernel = _kernel
+        us = kernel.us + _POLL_US
+        if us < kernel.quick_us:
+            kernel.us = us
+        else:
+            kernel.spend_us(_POLL_US)
+        flow = self._flow
+        if flow is None:
+            return self._flags_without_flow(mask)
+        state = flow.state
+        if state == OPEN:
+            got = _POLLIN if flow.inbox or flow.fin else 0
+            if flow.room() > _SND_LOWAT:
+                got |= _POLLOUT
+            return mask & got
+        return 0 if state == DIALING else mask & (_POLLIN | _POLLOUT | _POLLHUP)
+
+    def _flags_without_flow(self, mask):
         if self._slot is None:
             return _POLLNVAL
         if self._state == _NEW:
             return (mask & _POLLOUT) | _POLLHUP
         if self._type != SOCK_STREAM:
             return mask & (_POLLOUT | (_POLLIN if self._mail() else 0))
-        if self._listener is not None:
-            return mask & _POLLIN if self._listener.queue else 0
-        flow = self._flow
-        if flow is None or flow.state == DIALING:
-            return 0
-        if flow.state == DEAD:
-            return mask & (_POLLIN | _POLLOUT | _POLLHUP)
-        got = 0
-        if flow.inbox or flow.fin:
-            got = _POLLIN
-        if flow.room() > lwip.SND_LOWAT:
-            got |= _POLLOUT
-        return mask & got
+        if self._listener is not None and self._listener.queue:
+            return mask & _POLLIN
+        return 0
 
     def close(self):
         _kernel.spend_us(_CALL_US)

@@ -2,42 +2,50 @@
 
 import time as _host
 
+from micropython import const
+
 from ..world.kernel import VirtualKernel
 from . import sched
 from .soc import chip
 
 _kernel = chip.kernel
-_MASK = 0x3FFFFFFF
-_HALF = 0x20000000
+_MASK = const(0x3FFFFFFF)
+_HALF = const(0x20000000)
 _DAYS = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
-_COST_US = 3
+_COST_US = const(3)
 _callbacks = sched.due()      # a program that only computes and looks at the clock is where soft callbacks run, too
 
 
-if isinstance(_kernel, VirtualKernel):
+def _virtual(kernel, chip):
+    # The most frequent call of all: spend_us() in line, and no name that has to be looked up.
     def ticks_ms():
-        # The most frequent call of all: spend_us() in line.
-        us = _kernel.us + _COST_US
-        if us < 1000 and _kernel.halted is None and not _callbacks:
-            _kernel.us = us
+        us = kernel.us + _COST_US
+        if us < kernel.quick_us:
+            kernel.us = us
         else:
-            _kernel.spend_us(_COST_US)
+            kernel.spend_us(_COST_US)
             if _callbacks:
                 sched.run_pending()
-        return (chip.ticks_start_ms + _kernel.now_ms - chip.boot_at_ms) & _MASK
+        return (chip.ticks_zero_ms + kernel.now_ms) & _MASK
+
+    return ticks_ms
+
+
+if isinstance(_kernel, VirtualKernel):
+    ticks_ms = _virtual(_kernel, chip)
 else:
     def ticks_ms():
         _kernel.spend_us(_COST_US)
         if _callbacks:
             sched.run_pending()
-        return (chip.ticks_start_ms + _kernel.now_ms - chip.boot_at_ms) & _MASK
+        return (chip.ticks_zero_ms + _kernel.now_ms) & _MASK
 
 
 def ticks_us():
     _kernel.spend_us(_COST_US)
     if _callbacks:
         sched.run_pending()
-    return ((chip.ticks_start_ms + _kernel.now_ms - chip.boot_at_ms) * 1000 + _kernel.us) & _MASK
+    return ((chip.ticks_zero_ms + _kernel.now_ms) * 1000 + _kernel.us) & _MASK
 
 
 def ticks_cpu():

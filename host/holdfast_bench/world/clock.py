@@ -18,8 +18,9 @@ class Clock:
 
     def now(self):
         """(seconds since 2000, microseconds)."""
-        ms = self.kernel.now_ms - self._at_ms
-        us = self._us + self.kernel.us - self._at_us
+        kernel = self.kernel
+        ms = kernel.now_ms - self._at_ms
+        us = self._us + kernel.us - self._at_us
         if self.drift_ppm:
             # In two steps, so that days in ms stay small ints on a 32-bit interpreter.
             ms += ms // 1000 * self.drift_ppm // 1000

@@ -28,8 +28,8 @@ class ChipReset(BaseException):
 # So many cancelled events may lie in the queue, waiting for their instant, before it is cleared of them.
 _DEAD_MAX = 64
 
-# Fields of an event: due instant, order of making (ties run in that order), function, argument.
-_AT, _SEQ, _FN, _ARG = 0, 1, 2, 3
+# An event is a list: due instant, order of making (ties run in that order), function, argument. Its fields go by number
+# here, because a name would be looked up every time: this is where a simulation spends its time.
 
 
 class Kernel:
@@ -40,6 +40,7 @@ class Kernel:
         self.now_ms = 0
         self.us = 0           # microseconds beyond now_ms
         self.halted = None    # the ChipReset that ended this life, until revive()
+        self.quick_us = 1000  # a call whose cost leaves `us` below this only adds it; 0: something waits to be seen to
         self._queue = []
         self._dead = 0        # events of the queue that were cancelled
         self._made = 0
@@ -56,30 +57,41 @@ class Kernel:
 
     def cancel(self, event):
         """Take an event back; None and events that have run are fine."""
-        if event is not None and event[_FN] is not None:
-            event[_FN] = event[_ARG] = None
+        if event is not None and event[2] is not None:
+            event[2] = event[3] = None
             self._dead += 1
             if self._dead > _DEAD_MAX and self._dead * 2 > len(self._queue):
-                self._queue[:] = [e for e in self._queue if e[_FN] is not None]
+                self._queue[:] = [e for e in self._queue if e[2] is not None]
                 heapify(self._queue)
                 self._dead = 0
 
     def next_at_ms(self):
         """The instant of the next event, or None."""
         queue = self._queue
-        while queue and queue[0][_FN] is None:
+        while queue and queue[0][2] is None:
             heappop(queue)
             self._dead -= 1
-        return queue[0][_AT] if queue else None
+        return queue[0][0] if queue else None
 
     def halt(self, reset):
         """End the chip's life: the firmware's next (or current) call into the world raises `reset`, a ChipReset."""
         if self.halted is None:
             self.halted = reset
+            self.quick_us = 0
 
     def revive(self):
         """The next life begins. Whoever runs the lives calls this after it has caught the ChipReset."""
         self.halted = None
+        self.calm()
+
+    def calm(self):
+        """Nothing waits for the program any more, unless its life is over."""
+        self.quick_us = 1000 if self.halted is None else 0
+
+    def again(self, at_ms, at_us):
+        """Whether to ask once more at the instant at which the asking has just come to its end, having begun at (at_ms, at_us), is
+        pointless. Then its cost has been charged a second time."""
+        return False
 
     def check(self):
         """Raise the ChipReset of a life that is over."""
@@ -90,14 +102,13 @@ class Kernel:
 
     def _run_next(self):
         event = heappop(self._queue)
-        fn = event[_FN]
+        at, _, fn, arg = event
         if fn is None:
             self._dead -= 1
             return False
-        arg = event[_ARG]
-        event[_FN] = event[_ARG] = None
-        if event[_AT] > self.now_ms:
-            self.now_ms = event[_AT]
+        event[2] = event[3] = None
+        if at > self.now_ms:
+            self.now_ms = at
             self.us = 0
         self._in_event = True
         try:
@@ -113,21 +124,21 @@ class Kernel:
 class VirtualKernel(Kernel):
     """Time as a number: waiting costs nothing, events happen exactly at their instant."""
 
-    def wait(self, until_ms, ready=None):
+    def wait(self, until_ms, ready=None, asked=False):
         """Let time pass until until_ms (None: as long as it takes); True as soon as ready() is true, else False.
 
-        Due events run on the way, ready() is asked before the first and after each. Raises ChipReset when one of them ends
+        Due events run on the way, ready() is asked before the first (unless it was `asked` just now) and after each. Raises ChipReset when one of them ends
         the chip's life, WorldError when called from an event or when nothing can ever happen.
         """
         if self._in_event:
             raise WorldError("wait() inside an event: events must not block")
         if self.halted is not None:
             self.check()
-        if ready is not None and ready():
+        if ready is not None and not asked and ready():
             return True
         queue = self._queue
         while queue:
-            at = queue[0][_AT]
+            at = queue[0][0]
             if until_ms is not None and at > until_ms:
                 break
             if self._run_next():
@@ -145,11 +156,19 @@ class VirtualKernel(Kernel):
     def spend_us(self, n):
         """CPU, bus or UART time that a call costs on the chip; events fall due in it as in any wait. Raises ChipReset."""
         us = self.us + n
-        if us < 1000 and self.halted is None:
+        if us < self.quick_us or us < 1000 and self.halted is None:
             self.us = us
             return
         self.wait(self.now_ms + us // 1000)
         self.us = us % 1000
+
+    def again(self, at_ms, at_us):
+        us = self.us
+        us += us - at_us
+        if self.now_ms != at_ms or us >= self.quick_us:
+            return False
+        self.us = us
+        return True
 
 
 class WallKernel(Kernel):
@@ -176,12 +195,12 @@ class WallKernel(Kernel):
         self._read = t
         target = self.now_ms + us // 1000
         queue = self._queue
-        while queue and queue[0][_AT] <= target and self.halted is None:
+        while queue and queue[0][0] <= target and self.halted is None:
             self._run_next()
         self.now_ms = target
         self.us = us % 1000
 
-    def wait(self, until_ms, ready=None):
+    def wait(self, until_ms, ready=None, asked=False):
         """As VirtualKernel.wait; with until_ms None it waits for ever if nothing happens."""
         if self._in_event:
             raise WorldError("wait() inside an event: events must not block")

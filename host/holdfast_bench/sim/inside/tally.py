@@ -86,6 +86,8 @@ class Tally:
 
     def note(self, data, start):
         """A console record (bytes); its event's name stands at `start`."""
+        if data.startswith(b'sent"', start) or data.startswith(b'ack"', start):
+            return
         if data.startswith(b'accept"', start):
             if not self._cut:
                 at = data.find(b'"', data.find(b'"life":') + 7) + 1

@@ -310,6 +310,19 @@ def test_an_error_that_repeats_itself_is_told_once_at_its_first_moment():
     assert [(f.text, f.t) for f in told] == [("no memory for 1396 bytes (3 times, the last at 9.5 s)", 2000), ("else", 4000)]
 
 
+def test_a_report_that_the_power_cut_off_is_beyond_the_promise_for_one_piece_of_the_flash_only():  # R30, R31
+    def given_up(first, cut="power", next_drop=21):
+        """Flash is full: 1 to 10 are given up and reported, then the power goes; what is told next is next_drop."""
+        story = Story().accept(*range(1, 101))
+        story.add("board/b1", "spool", i=1, top=100).add("board/b1", "drop", i=1, n=10, why="overflow").chip("reset", cause=cut).add("board/b1", "boot", life="b2", epoch=2, cause=1)
+        story.add("board/b1", "drop", i=next_drop, n=first - next_drop, why="overflow", b=1)
+        return story.recv(*range(first, 101), life="a1").drained().judge().numbers
+
+    assert given_up(31)["lost"] == 0 and given_up(31)["beyond_promise"] == 10
+    assert given_up(31, cut="panic")["lost"] == 10
+    assert given_up(100, next_drop=99)["lost"] == 88  # more than a piece
+
+
 def test_a_tear_that_was_set_strikes_at_the_next_write_whenever_that_is_and_once():
     def torn(*causes):
         story = Story().accept(1).recv(1).bench("fault", id="tear")

@@ -1,13 +1,14 @@
 """Do two runs of the same scenario, at different places, go through the same states? Pure: two histories in, differences out.
 
 What is compared, board by board:
-- the order of its states from its start to the end of the run, every transition and every start of the chip;
+- the order of its states from its start to the end of the run, every transition, every start of the chip, and every loss of power;
 - the state it is in at each moment of the scenario (a fault begins or ends, a command is given).
 
 What is left out, because the scenario does not say it:
 - how many tries there are: `dialing` and `backoff` alternate as often as jitter has it, and count as one state, "trying";
 - instants: when a sample is taken, and so when a fault is noticed, is not tied to the faults. A state that is reached a little before a
-  moment in one run and a little after it in the other (`TOLERANCE_MS`, and the time between two samples) is the same;
+  moment in one run and a little after it in the other (`TOLERANCE_MS`, and the time between two samples) is the same, and a state on
+  the way that does not last longer than that (`_PASSED`: never `online`, `error` or a start) may be there in one run only;
 - an answer that comes late by itself: `suspect` for an instant while no fault is under way is the place's pace.
 
 Where single frames are lost by chance (`BY_CHANCE`), two places cannot lose the same ones. Then `suspect` may come and go, and a
@@ -17,8 +18,9 @@ connection may break: what is compared is which states there are, and the state 
 from dataclasses import dataclass
 
 TOLERANCE_MS = 1500
-BY_CHANCE = ("loss", "slow_link", "reorder", "duplicates", "uart_noise")
+BY_CHANCE = ("loss", "reorder", "duplicates")
 _TRYING = ("dialing", "backoff")
+_PASSED = ("suspect", "trying", "down")
 _MOMENTS = ("fault", "end", "command")
 
 
@@ -39,7 +41,7 @@ def differences(first, second, plan, names=("the first", "the second")):
     for board in plan["boards"]:
         lanes = [_Lane(events, board, slack_ms) for events in (first, second)]
         compare = _by_kind if chance else _in_order
-        found += compare(board, lanes, names) or ([] if chance else _at_moments(board, lanes, names, slack_ms))
+        found += compare(board, lanes, names, slack_ms) or ([] if chance else _at_moments(board, lanes, names, slack_ms))
     return found
 
 
@@ -52,6 +54,8 @@ class _Lane:
         for e in events:
             if e["src"] == "bench" and e["ev"] in _MOMENTS and "id" in e:
                 self.moments.setdefault(e["id"], e["t"])
+            elif e["src"] == "chip/" + board and e["ev"] == "power" and not e["on"]:
+                made.append((e["t"], "off"))
             elif e["src"] == "board/" + board and e["ev"] == "boot":
                 made += [(e["t"], "start"), (e["t"], "down")]
             elif e["src"] == "board/" + board and e["ev"] == "state":
@@ -93,18 +97,37 @@ def _folded(states):
     return [entry for i, entry in enumerate(states) if i == 0 or entry[1] != states[i - 1][1]]
 
 
-def _in_order(board, lanes, names):
-    one, other = ([state for _, state in lane.states] for lane in lanes)
-    if one == other:
+def _in_order(board, lanes, names, slack_ms):
+    """Walks both rows of states at once, in every way in which states that were only passed may be left out."""
+    one, other = (lane.states for lane in lanes)
+    brief = [_brief(lane.states, slack_ms) for lane in lanes]
+    reached, furthest = {(0, 0)}, (0, 0)
+    for i in range(len(one) + 1):
+        for j in range(len(other) + 1):
+            if (i, j) not in reached:
+                continue
+            furthest = max(furthest, (i, j), key=sum)
+            if i < len(one) and j < len(other) and one[i][1] == other[j][1]:
+                reached.add((i + 1, j + 1))
+            if i < len(one) and brief[0][i]:
+                reached.add((i + 1, j))
+            if j < len(other) and brief[1][j]:
+                reached.add((i, j + 1))
+    if (len(one), len(other)) in reached:
         return []
-    at = next((i for i, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))
-    t = tuple(lane.states[at][0] if at < len(lane.states) else None for lane in lanes)
-    return [Difference(board, "after %s: %s on %s, %s on %s" % (
-        " → ".join(one[max(0, at - 3):at]), _way(one, at), names[0], _way(other, at), names[1]), t)]
+    i, j = furthest
+    t = tuple(states[at][0] if at < len(states) else None for states, at in ((one, i), (other, j)))
+    return [Difference(board, "after %s: %s on %s, %s on %s" % (_way(one, max(0, i - 3), i), _way(one, i), names[0], _way(other, j), names[1]), t)]
 
 
-def _way(states, at):
-    return " → ".join(states[at:at + 3]) or "nothing more"
+def _brief(states, slack_ms):
+    """Which states were only passed; the last one is there to stay."""
+    ends = [t for t, _ in states[1:]]
+    return [state in _PASSED and end - t <= slack_ms for (t, state), end in zip(states, ends)] + [False]
+
+
+def _way(states, at, until=None):
+    return " → ".join(state for _, state in states[at:at + 3 if until is None else until]) or "nothing more"
 
 
 def _at_moments(board, lanes, names, slack_ms):
@@ -112,14 +135,15 @@ def _at_moments(board, lanes, names, slack_ms):
     found = []
     for own_id in one.moments:
         if own_id in other.moments:
-            states = [lane.at(lane.moments[own_id], slack_ms) for lane in lanes]
-            if not set(states[0]) & set(states[1]):
-                found.append(Difference(board, "at `%s`: %s on %s, %s on %s" % (own_id, states[0][-1], names[0], states[1][-1], names[1]),
+            around = [lane.at(lane.moments[own_id], slack_ms) for lane in lanes]
+            exactly = [lane.at(lane.moments[own_id], 0)[0] for lane in lanes]
+            if exactly[0] not in around[1] or exactly[1] not in around[0]:
+                found.append(Difference(board, "at `%s`: %s on %s, %s on %s" % (own_id, exactly[0], names[0], exactly[1], names[1]),
                                         (one.moments[own_id], other.moments[own_id])))
     return found
 
 
-def _by_kind(board, lanes, names):
+def _by_kind(board, lanes, names, slack_ms):
     kinds = [{state for _, state in lane.states} - {"suspect", "trying"} for lane in lanes]
     ends = [lane.states[-1][1] for lane in lanes]
     if kinds[0] != kinds[1]:

@@ -17,6 +17,10 @@ LOSES_RTC = ("power", "en", "brownout")
 
 DROPS_MODULO = 1 << 16  # the sum in a boot event
 
+# A full flash gives up its oldest piece as a whole. The power that goes at that very moment takes the report with it, and the count of
+# what was to be reported, which is in RTC memory: at most one piece of so many messages.
+PIECE_MAX = 64
+
 # A bound against corrupt numbers: a life has fewer messages than this.
 NUMBERS_MAX = 5_000_000
 
@@ -89,6 +93,8 @@ class _Fold:
         self.unnumbered = 0  # messages that never got a number: reported dropped, and not seen to be refused
         self.by_seq = {}  # (board, boot epoch, seq) → Message
         self.received = {}  # life → {n: instants}; the broker may be quicker than the console
+        self.given_up = {}  # board → (boot epoch, seq) behind the last piece that was reported as given up for want of room
+        self.cut_off = []  # (board, boot epoch, seq) of where the power may have cut off such a report
 
     def run(self, events):
         for e in events:
@@ -98,6 +104,8 @@ class _Fold:
                 handler(name, e)
         for life, its in self.lives.items():
             self._close(life, its)
+        for board, epoch, seq in self.cut_off:
+            self._beyond(board, epoch, seq)
         self.ledger.drops_unnamed += max(0, self.unnumbered)
         return self.ledger
 
@@ -158,6 +166,8 @@ class _Fold:
                 m.dropped_at, m.drop_why = e["t"], e.get("why")
             elif i and m is None:
                 self.ledger.drops_unnamed += 1
+        if e.get("why") == "overflow":
+            self.given_up[name] = (e.get("b", self.epoch.get(name)), e["i"] + count)
 
     def _board_spool(self, name, e):
         """Messages went from RTC memory to flash: from now on they outlive everything."""
@@ -169,6 +179,8 @@ class _Fold:
     def _chip_reset(self, name, e):
         if e.get("cause") in LOSES_RTC:
             self.ledger.rtc_lost_at.setdefault(name, []).append(e["t"])
+            if name in self.given_up:
+                self.cut_off.append((name, *self.given_up.pop(name)))
 
     def _chip_corrupt(self, name, e):
         """Bits of RTC memory flipped: as good as lost."""
@@ -202,6 +214,20 @@ class _Fold:
             m.memory_lost = m.acked_at is None and self._lost_rtc_between(
                 its.board, m.accepted_at if m.accepted_at is not None else its.born_at or 0, m.flash_at)
             self.ledger.messages.append(m)
+
+    def _beyond(self, board, epoch, seq):
+        """The next piece after the last one that was reported as given up, when nothing of it is known and what follows it is."""
+        piece = []
+        while len(piece) <= PIECE_MAX:
+            m = self.by_seq.get((board, epoch, seq + len(piece)))
+            if m is None:
+                return
+            if m.received_at or m.dropped_at is not None:
+                break
+            piece.append(m)
+        if len(piece) <= PIECE_MAX:
+            for m in piece:
+                m.memory_lost = m.memory_lost or m.flash_at is not None
 
     def _lost_rtc_between(self, board, t, flash_at):
         return any(at >= t and (flash_at is None or at < flash_at) for at in self.ledger.rtc_lost_at.get(board, []))

@@ -18,13 +18,14 @@ from ..places import Options, run_plan
 from ..places.several import Wanted, jobs_for, run_several
 from ..scenario import compile_plan, find, load, parameters_of
 from . import completion
+from .agreements import agreements
 from .common import JSON_HELP, SET_HELP, assignments, err, out, told, write_json
 from .summary import summary
 
 
 def register(app):
     app.command("run", epilog="Examples: [bold]holdfast run ap_outage --board twin[/]; [bold]holdfast run ap_outage refused --board twin --json out.json "
-                "--report runs/today[/]; [bold]holdfast run blackhole --board sim --app examples/sensor[/]; [bold]holdfast run tests/scenarios --board sim[/]; "
+                "--report runs/today[/]; [bold]holdfast run blackhole --board sim --app examples/sensor[/]; [bold]holdfast run refused --board sim --board twin[/]; [bold]holdfast run tests/scenarios --board sim[/]; "
                 "[bold]holdfast run ap_outage --board esp32-devkitc --port /dev/ttyUSB0[/]")(run)
 
 
@@ -46,6 +47,7 @@ def run(
 ):
     """Run scenarios and judge them: status 0 all good, 1 one bad, 2 unknown or could not run.
 
+    With several places, it says whether the boards went through the same states there.
     What was asked for by name has to run; of a folder, what cannot run here is skipped, and the summary says why.
     """
     silent = quiet or json_file == "-"
@@ -138,6 +140,8 @@ def _tell(runs, report, json_file, console):
         pages = write_reports(not_good, checkout.runs_folder() / datetime.datetime.now().strftime("not-good-%Y%m%d-%H%M%S"))
     if json_file != "-":
         console.print(summary([result for result, _ in runs]))
+        for line in agreements(runs):
+            console.print(line, soft_wrap=True)
         for page in pages[:8]:
             console.print("page: %s" % page, markup=False, soft_wrap=True)
     sys.stdout.flush()

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FIRMWARE = ROOT / "firmware" / "holdfast"
 PAGE = ROOT / "docs" / "firmware.md"
 KINDS = {"name": "text of 1 to 32 bytes, without `+ # /` and blank", "networks": "1 to 8 objects, below", "brokers": "1 to 8 objects, below", "classes": "1 to 8 objects, below",
-         "host": "text of 1 to 253 bytes", "switch": "`true`, `false`", "anything": "any object"}
+         "host": "text of 1 to 253 bytes", "switch": "`true`, `false`", "secret": "text of 16 to 64 bytes", "anything": "any object"}
 
 
 def assigned(module, name):

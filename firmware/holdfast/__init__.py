@@ -4,6 +4,16 @@ import gc
 
 VERSION = "0.1.0"
 
+
+# The version that is installed: that of the bundle in which it came, or ours.
+def release():
+    try:
+        with open("/release") as f:
+            return f.read(32).strip()
+    except OSError:
+        return VERSION
+
+
 # Collect every 16 KB, not only when the heap is full, unless the application has said otherwise: what lives long then lies together from the
 # first import on, and the free memory stays in large pieces. Without it, 54 KB free came in pieces of 2 KB at most; with it, 38 KB in one.
 if gc.threshold() < 0:

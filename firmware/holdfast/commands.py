@@ -98,10 +98,10 @@ def _config(node, args, answer):
 
         text = "".join(_parts)
         _parts.clear()
-        propose(node, loads(text))
+        propose(node, loads(text), True)
         answer["state"] = "on trial"
         return _later(lambda: node.reset("another configuration"))
-    answer["config"] = {k: node.config[k] for k in sorted(node.config) if k not in ("wifi", "brokers", "app", "classes", "dtu")}
+    answer["config"] = {k: node.config[k] for k in sorted(node.config) if k not in ("wifi", "brokers", "app", "classes", "dtu", "update_key")}
 
 
 def _later(what):

@@ -65,6 +65,7 @@ TABLE = (
     ("app_ping_s", 0, (0, 3600)),  # how often the receiver behind the broker is asked for a sign of life; 0: never [s]
     ("app_ping_limit_s", 60, (1, 86400)),  # without an answer for so long it counts as away (event `receiver`) [s]
     ("remote", True, "switch"),  # answer cmd/ping, cmd/reset and cmd/config
+    ("update_key", None, "secret"),  # with it the node takes new firmware over the broker, in bundles signed with the same key, see docs/updates.md; null: it takes none
     ("broker_list", False, "switch"),  # take another list of brokers from the retained topic cmd/brokers, see docs/configuration.md
     ("console", True, "switch"),  # protocol on the REPL UART for the bench and for people
     ("verbose", False, "switch"),  # print each message accepted, sent and acknowledged
@@ -164,6 +165,9 @@ def _check(name, value, allowed):
     elif allowed == "host":
         if value is not None:
             _text(name, value, 1, 253)
+    elif allowed == "secret":
+        if value is not None and (not isinstance(value, str) or not 16 <= len(value.encode()) <= 64):
+            raise ConfigError("%s: not a text of 16 to 64 bytes" % name)
     elif allowed == "name":
         if value is not None or name != "id":
             _text(name, value, 1, 32)

@@ -1,9 +1,11 @@
 # metrics.py - the numbers of a node, and their regular report on the topic `metrics` (R38).
-# May import: asyncio, gc, json; the node is handed in.   Time: ticks, through asyncio.   Blocks: never.
+# May import: asyncio, gc, json, release of the package; the node is handed in.   Time: ticks, through asyncio.   Blocks: never.
 from asyncio import sleep_ms
 import gc
 from json import dumps
 from micropython import const
+
+from . import release
 
 _PIECE_MS = const(60000)
 _FIRST_MS = const(60000)
@@ -15,7 +17,7 @@ _LATER_MS = const(5000)  # while not online: metrics are about now, they are not
 def collect(node):
     box = node.outbox
     found = {"accepted": box.accepted, "acked": box.acked, "dropped": box.dropped, "queued": node.queued, "boots": node.boots, "cause": node.cause,
-             "free": gc.mem_free()}
+             "free": gc.mem_free(), "ver": release()}
     sup = node.supervisor
     if sup:
         found["tries"] = sup.tries

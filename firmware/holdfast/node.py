@@ -8,7 +8,7 @@ import os
 import sys
 from time import sleep_ms, ticks_diff, ticks_ms
 
-from . import VERSION
+from . import release
 from .block import Block
 from .clock import Clock
 from .errors import GRAVE, severity
@@ -39,10 +39,10 @@ def _unload(name):
         delattr(package, name)
 
 
-# Are there messages in flash?
-def _spooled():
+# Is there anything in this folder?
+def _there(folder):
     try:
-        for _ in os.ilistdir("/spool"):
+        for _ in os.ilistdir(folder):
             return True
     except OSError:
         pass
@@ -100,7 +100,7 @@ class Node:
         if cfg["spool_kb"]:
             self._spool_at = len(block.area) * cfg["spool_at"] // 100
             self.outbox.spill = lambda: self._save(True)
-            if _spooled():
+            if _there("/spool"):
                 self._load_spool()
         block.commit()
         _unload("layout")
@@ -307,7 +307,7 @@ class Node:
             return
         self._announced = True
         self.emit("boot", {
-            "id": self.id, "ver": VERSION, "cause": self.cause, "boots": self.boots, "epoch": self.outbox.block.epoch,
+            "id": self.id, "ver": release(), "cause": self.cause, "boots": self.boots, "epoch": self.outbox.block.epoch,
             "queued": self.queued, "life": self.life, "drops": self._block.peek(_DROPS, _DROPS_FORM)[0],
         })
         if self.held:
@@ -327,6 +327,8 @@ class Node:
             self.on("cmd/config")(self._remote)
         if cfg["broker_list"]:
             self.on("cmd/brokers")(self._remote)
+        if cfg["update_key"]:
+            self.on("cmd/update")(self._remote)
         if cfg["log"] != "none":
             from .log import Log
 
@@ -335,6 +337,10 @@ class Node:
         self.announce()
         if cfg.get("trial"):
             from .trial import follow
+
+            follow(self)
+        if _there("/next"):
+            from .swap import follow
 
             follow(self)
         create_task(self._last())

@@ -1,5 +1,5 @@
-# remote.py - what receivers may ask of any node over the broker (docs/protocol.md): a sign of life, a reset, another configuration, other brokers. Loaded when the first request comes.
-# May import: json, asyncio, trial, discovery; the node is handed in.   Time: none.   Blocks: never.
+# remote.py - what receivers may ask of any node over the broker (docs/protocol.md): a sign of life, a reset, another configuration, other brokers, new firmware. Loaded when the first request comes.
+# May import: json, asyncio, trial, discovery, update; the node is handed in.   Time: none.   Blocks: never.
 from asyncio import create_task, sleep_ms
 from json import dumps, loads
 
@@ -30,6 +30,10 @@ def handle(node, topic, payload, retained):
         try:
             if name == "reset":
                 _reset(node, request.get("kind", "hard"))
+            elif name == "update":
+                from .update import announced
+
+                answer["state"] = announced(node, request)
             elif name == "config":
                 from .trial import propose
 

@@ -18,9 +18,9 @@ _RECORD = const(38)  # of the resume record: what the node knows of networks and
 _RECORD_FORM = "54s"
 
 
-# A change is asked for: {"set": {setting: value, null: its default}, "limit_s": 120, "id": ...}. Raises ValueError; the text has no secrets.
-# The caller resets the chip.
-def propose(node, request):
+# A change is asked for: {"set": {setting: value, null: its default}, "limit_s": 120, "id": ...}. by_wire: by somebody at the node itself: who may
+# publish commands shall not decide whose firmware it takes. Raises ValueError; the text has no secrets. The caller resets the chip.
+def propose(node, request, by_wire=False):
     source = node.config.get("source")
     if not source:
         raise ValueError("the application has its configuration from elsewhere")
@@ -30,6 +30,8 @@ def propose(node, request):
     limit_s = request.get("limit_s", _LIMIT_S)
     if not isinstance(changes, dict) or not changes:
         raise ValueError("set: an object with settings is needed")
+    if "update_key" in changes and not by_wire:
+        raise ValueError("update_key: by the serial line only")
     if not isinstance(limit_s, int) or not 20 <= limit_s <= 3600:
         raise ValueError("limit_s: a whole number from 20 to 3600")
     with open(source) as f:

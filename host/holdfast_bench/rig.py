@@ -45,6 +45,8 @@ class Rig:
 
     # publish(board, topic, payload, qos, retain): a message from the broker's side
     publish: Callable[..., None] = None
+    # update(action): serves new firmware over the air, as an action of the plan says
+    update: Callable[..., None] = None
 
     def fault(self, name, boards, args, rng):
         """The fault of that name for these boards, not yet begun."""

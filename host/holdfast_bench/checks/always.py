@@ -28,7 +28,7 @@ def _stretch(case, rule):
     """(from, to) in ms: the rule is in force between the two actions; without `until` up to the cut, or the end of the history."""
     done = {}
     for e in case.events:
-        if e["src"] == "bench" and e["ev"] in ("expect", "fault", "end", "command", "publish") and e.get("ok") is not False:
+        if e["src"] == "bench" and e["ev"] in ("expect", "fault", "end", "command", "publish", "update") and e.get("ok") is not False:
             done.setdefault(e["id"], e["t"])
     last = case.ledger.cut_at if case.ledger.cut_at is not None else case.events[-1]["t"]
     return done.get(rule["after"]), done.get(rule["until"], last) if rule["until"] is not None else last

@@ -4,6 +4,7 @@ Counted from the chip's side (world model or ROM log), not from what the firmwar
 firmware itself orders (the last rungs of its ladder) is counted, but is no fault of its own.
 """
 
+from . import ontrial
 from .laws import Outcome, found, law
 from .result import BAD
 
@@ -22,8 +23,8 @@ def resets(case):
         switched_on.add(e["src"])  # the first is the start of the run
     orders = [(e["t"], e["t"] + (HANG_WITHIN_MS if action.get("fault") == "watchdog_hang" else ORDERED_WITHIN_MS), action["boards"]) for ev in ("fault", "end", "command") for e in case.of("bench", ev)
               for action in [case.action(e.get("of") or e["id"])] if action.get("resets")]
-    waiting = _waiting(case)
-    unordered = [e for e in seen if e.get("cause") in NEVER_BY_ITSELF
+    waiting, trials = _waiting(case), ontrial.windows(case)
+    unordered = [e for e in seen if e.get("cause") in NEVER_BY_ITSELF and not ontrial.excused(e, trials)
                  and not any(_board(e) in boards and t <= e["t"] <= until for t, until, boards in orders) and not _struck(waiting, e)]
     online = {}
     for e in case.of("board", "state"):

@@ -1,12 +1,14 @@
 """No reset loop: the ladder's own resets keep the distance that its setting `reset_after_s` gives, and with 0 there are none."""
 
+from . import ontrial
 from .laws import Outcome, found, law
 from .result import BAD
 
 ORDERED_WITHIN_MS = 10_000
 SLACK = 0.9
 # Resets of the firmware that are no attempt at healing, by what it says.
-ASKED = ("asked for over the broker", "another configuration", "no message got through with the new configuration")
+ASKED = ("asked for over the broker", "another configuration", "no message got through with the new configuration", "no message got through with the new firmware")
+UPDATE = "update "       # "update to 1.2.0"
 SAID_WITHIN_MS = 2000
 
 
@@ -15,10 +17,11 @@ def restless(case):
     after_s = case.plan.get("config", {}).get("reset_after_s", 1800)
     ordered = [e["t"] for ev in ("fault", "end", "command") for e in case.of("bench", ev) if _resets(case, e["t"])]
     ordered += [e["t"] for e in case.of("bench", "switch_on")]      # a real board runs already when its run begins
-    said = [(e["src"].partition("/")[2], e["t"]) for e in case.of("board", "err") if e.get("code") == "reset" and e.get("msg") in ASKED]
+    said = [(e["src"].partition("/")[2], e["t"]) for e in case.of("board", "err") if e.get("code") == "reset" and (e.get("msg") in ASKED or str(e.get("msg")).startswith(UPDATE))]
+    trials = ontrial.windows(case)
     last, findings = {}, []
     for e in case.of("chip", "reset"):
-        if e.get("cause") not in ("hard", "soft") or any(t <= e["t"] <= t + ORDERED_WITHIN_MS for t in ordered):
+        if e.get("cause") not in ("hard", "soft") or ontrial.excused(e, trials) or any(t <= e["t"] <= t + ORDERED_WITHIN_MS for t in ordered):
             continue
         board = e["src"].partition("/")[2]
         if any(board == b and t <= e["t"] <= t + SAID_WITHIN_MS for b, t in said):

@@ -187,13 +187,13 @@ class Link:
     """owner: see above. `at` is (host, port); tls: an ssl.SSLContext or None; will: (topic, payload) published retained when we vanish.
 
     version: MQTTv5 tries that first. always_subscribe: also where the broker has kept the session, so that it sends what it has in store.
-    pauses: (shortest, longest) between tries, ms."""
+    pauses: (shortest, longest) between tries, ms. session_s: how long the broker keeps the session; less than the default: MQTT 3.1.1, which cannot say so, keeps none."""
 
     def __init__(self, owner, at, client_id, filters, user=None, password=None, tls=None, will=None, inflight=INFLIGHT, version=paho.MQTTv5,
-                 always_subscribe=True, pauses=(BASE_MS, CAP_MS)):
+                 always_subscribe=True, pauses=(BASE_MS, CAP_MS), session_s=SESSION_S):
         self._owner, self.at, self.client_id, self._filters = owner, at, client_id, filters
         self._user, self._password, self._tls, self._will = user, password, tls, will
-        self._inflight, self._always, self._pauses = inflight, always_subscribe, pauses
+        self._inflight, self._always, self._pauses, self._session_s = inflight, always_subscribe, pauses, session_s
         self.version = version
         self.connected = False
         self.connects = self.failures = 0
@@ -311,7 +311,7 @@ class Link:
 
     def _make(self):
         client = _Client(paho.CallbackAPIVersion.VERSION2, client_id=self.client_id, protocol=self.version,
-                         **({} if self.version == paho.MQTTv5 else {"clean_session": False}))
+                         **({} if self.version == paho.MQTTv5 else {"clean_session": self._session_s < SESSION_S}))
         client.connect_timeout = CONNECT_LIMIT_S
         if self._user is not None:
             client.username_pw_set(self._user, self._password)
@@ -330,7 +330,7 @@ class Link:
         kwargs = {}
         if self.version == paho.MQTTv5:
             properties = Properties(PacketTypes.CONNECT)
-            properties.SessionExpiryInterval = SESSION_S
+            properties.SessionExpiryInterval = self._session_s
             properties.ReceiveMaximum = self._inflight
             properties.MaximumPacketSize = PACKET_MAX
             kwargs = {"clean_start": False, "properties": properties}

@@ -15,6 +15,7 @@ from ..twin import TwinHost
 from ..twin.host import KEY, SSID
 from . import flashcache, services
 from .brokers import Brokers, start_broker, wanted_kind, watch
+from .updates import updates
 
 USER = "node"
 PORT = 1883  # as the boards see it; the real one is free to be any
@@ -72,6 +73,7 @@ def rig(plan, history, options, stack):
         made.clock[name] = TwinClock(host, board)
     publishers = [watch(broker, history, stack, USER, password, _board_of(boards)) for broker in brokers]
     made.publish = lambda board, *message: [publish(*message) for publish in publishers]
+    made.update = updates(plan, options, brokers[0].address, stack, USER, password)
     made.switch_on = lambda: [board.power_on() for board in boards.values()]
     return made
 

@@ -62,7 +62,7 @@ class _Unfold:
     def step(self, step, around, scope):
         """`around`: the action inside which the step stands, or None. `scope`: names as written → ids, of the steps beside and around it;
         this one's is added."""
-        name = step.id or step.fault or (step.command.get("cmd", "command") if step.command else step.publish.topic)
+        name = step.id or step.fault or (step.command.get("cmd", "command") if step.command else "update" if step.update else step.publish.topic)
         before = None
         for _ in range(step.times):
             own_id = _own_id(name, self._taken)
@@ -92,6 +92,9 @@ class _Unfold:
             payload = message.payload if isinstance(message.payload, str) else json.dumps(message.payload, separators=(",", ":"))
             action = {"id": own_id, **when, "do": "publish", "topic": message.topic, "payload": payload, "qos": message.qos,
                       "retain": message.retain, "boards": where}
+            self.actions.append(action)
+        elif step.update is not None:
+            action = {"id": own_id, **when, "do": "update", "update": step.update.model_dump(exclude_none=True), "boards": where, "resets": True}
             self.actions.append(action)
         else:
             action = self._fault(step, own_id, when, where, around, drawn)

@@ -60,6 +60,17 @@ class Publish(Strict):
     retain: bool = False
 
 
+class Update(Strict):
+    """New firmware over the air: the firmware of the run under another version, in a bundle signed with the run's `update_key`, and served until it is over."""
+
+    version: str = "9.0.0"
+    broken: Optional[Literal["import", "hang", "reset", "deaf"]] = None  # it ends at import, hangs, resets at once, or runs well and never connects
+    damage: Optional[Literal["signature", "content", "path"]] = None  # what is wrong with the bundle
+    allow_downgrade: bool = False
+    ballast: int = Field(default=0, ge=0, le=1_000_000)  # bytes of a further file
+    limit_s: int = Field(default=120, ge=30, le=3600)  # of a start on trial without a message that gets through
+
+
 class Step(BaseModel):
     """One fault, command or message on the time line. Keys that are not listed here are arguments of the fault."""
 
@@ -68,6 +79,7 @@ class Step(BaseModel):
     fault: Optional[str] = None  # a name of the catalogue
     command: Optional[dict[str, Any]] = None  # instead of a fault: a console command to the board
     publish: Optional[Publish] = None  # instead of a fault: a message from the broker's side
+    update: Optional[Update] = None  # instead of a fault: new firmware over the air
     id: Optional[str] = None  # by which others refer to it; otherwise the fault's name
     at_s: Optional[Seconds] = None  # after "ready", inside another step after its beginning; or
     after: Optional[str] = None  # the id of a step (its beginning), of its end ("<id>.end") or of an expectation, and
@@ -83,8 +95,8 @@ class Step(BaseModel):
 
     @model_validator(mode="after")
     def one_thing_at_one_time(self):
-        if (self.fault is not None) + (self.command is not None) + (self.publish is not None) != 1:
-            raise ValueError("a step is either `fault = \"…\"`, `command = {…}` or `publish = {…}`")
+        if (self.fault is not None) + (self.command is not None) + (self.publish is not None) + (self.update is not None) != 1:
+            raise ValueError("a step is either `fault = \"…\"`, `command = {…}`, `publish = {…}` or `update = {…}`")
         if (self.at_s is None) == (self.after is None):
             raise ValueError("a step needs a time: either `at_s = …` (seconds after ready) or `after = \"<id>\"`")
         if self.at_s is not None and self.delay_s != 0:

@@ -87,6 +87,13 @@ class Stage:
             self.send(name, action["topic"], action["payload"].encode(), action["qos"], action["retain"])
         self.note("publish", id=action["id"], boards=action["boards"], topic=action["topic"])
 
+    def update(self, action):
+        """New firmware over the air, from now on until the run is over."""
+        if self.rig.update is None:
+            raise BenchError("nobody serves updates here")
+        self.note("update", id=action["id"], boards=action["boards"], version=action["update"]["version"])
+        self.rig.update(action)
+
     def send(self, name, topic, payload, qos=0, retain=False):
         """One message to one board; `topic` is below its prefix."""
         self.rig.publish(name, "%s/%s" % (self._prefix(name), topic), payload, qos, retain)

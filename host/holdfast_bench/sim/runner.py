@@ -53,6 +53,7 @@ class Spec:
     world: dict | None = None
     heap_kb: int = HEAP_KB
     main: Path | None = None
+    bundles: dict | None = None     # id of an action that updates → bytes of its bundle
 
 
 @dataclass
@@ -114,6 +115,8 @@ def _prepare(spec, work):
     if spec.main:
         shutil.copyfile(spec.main, flash / "main.py")
     (flash / "config.json").write_text(json.dumps(spec.config))
+    for name, data in (spec.bundles or {}).items():
+        (work / ("bundle-" + name)).write_bytes(data)
     _link(work / "lib", _library())
     _link(work / "frozen", choices().umqtt)
     (work / "spec.json").write_text(json.dumps({

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from .. import checkout
 from ..deploy import bundle
+from ..update import releases
 from . import runner
 
 STREAMS = Path(__file__).resolve().parents[1] / "campaign" / "app" / "main.py"
@@ -32,7 +33,9 @@ def stock_spec(plan, firmware=None, seed=None, **world):
                                            for b in brokers]}
     config = json.loads(bundle.make_config(secrets, settings, example=folder / "config.example.json"))
     world["prefix"] = "%s/%s/" % (config.get("base", "holdfast"), config["id"])
-    return runner.Spec(plan=plan, config=config, firmware=folder, wifi=wifi, brokers=brokers,
+    updates = [action for action in plan.get("actions", ()) if action["do"] == "update"]
+    bundles = {action["id"]: releases.bundle(action["update"], config.get("update_key"), firmware) for action in updates}
+    return runner.Spec(bundles=bundles, plan=plan, config=config, firmware=folder, wifi=wifi, brokers=brokers,
                        seed=plan["seed"] if seed is None else seed, board=plan["boards"][0], world=world,
                        main=STREAMS if plan.get("application") == "streams" else None)
 

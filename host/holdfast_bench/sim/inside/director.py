@@ -121,8 +121,18 @@ class Director:
             for broker in rig.brokers:
                 broker.broker.publish((rig.prefix + action["topic"]).encode(), action["payload"].encode(), action["qos"], action["retain"])
             self._note("publish", "id", action["id"], "boards", action["boards"], "topic", action["topic"])
+        elif do == "update":
+            self._update(action)
         else:
             self._stop("`%s`: the simulation cannot do %r" % (action["id"], do))
+
+    def _update(self, action):
+        rig = self._rig
+        rig.update = rig.bundles[action["id"]]
+        payload = rig.update.announcement(action["id"], action["update"]["limit_s"])
+        for broker in rig.brokers:
+            broker.broker.publish((rig.prefix + "cmd/update").encode(), payload, 1, False)
+        self._note("update", "id", action["id"], "boards", action["boards"], "version", action["update"]["version"])
 
     def _fault(self, action):
         name, own_id = action["fault"], action["id"]

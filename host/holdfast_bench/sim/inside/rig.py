@@ -24,6 +24,7 @@ WS_IDLE_MS = 60_000         # as common reverse proxies have it
 GATEWAY = "10.73.0.1"       # the access point, which is also the name server
 CHIP = "10.73.0.15"
 BACKLOG = 40                # connections that a hanging broker leaves in its machine's queue, before that is full
+SERVE_MS = 3                # what a host takes to answer with a piece of a bundle
 BLOCK_MS = 10               # blocking calls from this length on are in the history
 
 
@@ -41,6 +42,15 @@ class _Ears(Silent):
         self._tally.recv(payload)
         if self._rig.moments.waited:
             self._rig.moments.hit("received")
+        if self._rig.update and topic.endswith(b"/piece"):
+            self._rig.kernel.after(SERVE_MS, self._serve, bytes(payload))
+
+    def _serve(self, request):
+        """A piece of the bundle, for who asked."""
+        wanted = self._rig.update.wanted(request)
+        if wanted:
+            for broker in self._rig.brokers:
+                broker.broker.publish((self._rig.prefix + "cmd/piece").encode(), self._rig.update.piece(*wanted), 0, False)
 
     def event(self, now_ms, ev, **fields):
         if ev == "connect":
@@ -85,6 +95,12 @@ class Rig:
         chip.stack.on_dial = self._dialled
         chip.resolver.resolve = self._timed(chip.resolver.resolve, "dns")
         chip.on_block = self._blocked
+        self.bundles = {}           # id of an action that updates: its Pieces; opened now, the chip's files are all there is later
+        for action in spec["plan"].get("actions", ()):
+            if action["do"] == "update":
+                from ...world.pieces import Pieces
+                self.bundles[action["id"]] = Pieces(open("bundle-" + action["id"], "rb"))
+        self.update = None          # the one of them that is being served
         self.tap = Tap(kernel, self.history, self.tally.note)
 
     def _broker(self, entry, number):

@@ -183,8 +183,8 @@ class Node:
         return seq
 
     # Moves what waits in RTC memory to flash, where it outlives a loss of power; the node itself does so when RTC memory runs full without
-    # a connection. Returns how many messages that were; 0 also while some are on their way (stop(), sleep() and reset() see to that), and
-    # when the flash has no room or its erases of the day are spent. Blocks 50-250 ms.
+    # a connection, and when it is full. Returns how many messages that were; 0 also when the flash has no room or its erases of the day
+    # are spent. Blocks 50-250 ms.
     def save(self):
         return self._save(False)
 

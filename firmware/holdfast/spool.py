@@ -63,24 +63,6 @@ class Segment:
         self.head_t = -1 if t == _NEVER else t
 
 
-# The log as it lies: (records that are not done, where it goes on at the front of the area - 0: it does not), None when all are
-# done.
-def _stretch(ring):
-    block = ring.block
-    at, seq, last = block.head, block.head_seq, block.head_t
-    n = wrap = 0
-    while True:
-        seq = ring.seek(at, seq, last)
-        if not seq:
-            return (n, wrap) if n else None
-        if ring.at < at:
-            wrap = at
-        n += not ring.done()
-        at = ring.end + 4
-        last = ring.t
-        seq += 1
-
-
 class Spool:
     # box: the outbox, whose source this becomes. store: nvs.Store, which keeps the count of erases. room_kb: most flash to use.
     # erases: most a day. Raises OSError when there is no folder and none can be made.
@@ -151,15 +133,15 @@ class Spool:
 
     # ---- writing
 
-    # Moves what is in the ring to flash. Returns how many messages that were. 0: nothing is there, some are on their way, there is no
-    # room, the day's erases are spent, or the flash refuses: then the overflow policy has its turn.
+    # Moves what is in the ring to flash; what is on its way stays that. Returns how many messages that were. 0: nothing is there, there is
+    # no room, the day's erases are spent, the flash refuses, or see _stretch(): then the overflow policy has its turn.
     # drop: may the oldest segment be given up when there is no room? Only the overflow policies, and only for a ring that is full.
     def spill(self, drop=True):
         box = self._box
         block = box.block
-        if not box.waiting or box.seqs or not self._afford() or not self._make_room(drop):
+        if not box.waiting or not self._afford() or not self._make_room(drop):
             return 0
-        stretch = _stretch(box.ring)
+        stretch = self._stretch()
         if not stretch:
             return 0
         n, wrap = stretch
@@ -167,6 +149,7 @@ class Spool:
             return 0
         if self._first + 1 == self._next:
             self._sent = max(box.again + [box.sent_top]) + 1
+            self._take_over(wrap)
         self._strike_out(block.next_seq)
         box.commit()
         self.waiting += n
@@ -174,6 +157,51 @@ class Spool:
         self.erases += self._cost
         self._store.save_wear(self.erases, self._budget, self._counted_at, block.epoch)
         return n
+
+    # The log as it lies: (records that are not done, where it goes on at the front of the area - 0: it does not). None when all are done,
+    # and while something is on its way that could not be looked after any more: in a segment that is not the oldest one a QoS 1 message
+    # is sent again in its turn, which no other may be; and the note of progress has room for so much of QoS 2.
+    def _stretch(self):
+        box = self._box
+        ring = box.ring
+        block = box.block
+        topics = box.topics
+        at, seq, last = block.head, block.head_seq, block.head_t
+        n = wrap = 0
+        while True:
+            seq = ring.seek(at, seq, last)
+            if not seq:
+                return (n, wrap) if n else None
+            if ring.at < at:
+                wrap = at
+            n += not ring.done()
+            if seq in box.seqs:
+                topics.look_up(ring.slot, ring.buf, ring.start)
+                qos = topics.flags & 3
+                if qos != 1 if self._first != self._next else qos == 2 and seq - block.head_seq >= _WINDOW:
+                    return None
+            at = ring.end + 4
+            last = ring.t
+            seq += 1
+
+    # What is on its way from the ring is on its way from the one segment there is, under the same packet ids.
+    def _take_over(self, wrap):
+        box = self._box
+        head = box.block.head
+        seqs = box.seqs
+        if not seqs:
+            return
+        self._turn()
+        for i in range(len(seqs)):
+            seq = seqs[i]
+            if seq > 0 and self._seg:
+                end = box._spots[i][0]
+                pid = box.pid_of(seq)
+                self._flight[pid] = (seq, end - head if end > head else wrap + end - head)
+                box._spots[i] = self
+                for marks in (seqs, box._released, box._unwritten):
+                    if seq in marks:
+                        marks[marks.index(seq)] = -pid
 
     # Everything in the ring below number `top` is safe in flash. The caller commits.
     def _strike_out(self, top):
@@ -226,7 +254,7 @@ class Spool:
     def _make_room(self, drop):
         if self._next - self._first < self._most:
             return True
-        if not drop:
+        if not drop or self._flight:
             return False
         self._turn()
         box = self._box
@@ -372,6 +400,9 @@ class Spool:
                 self._spot = self._after
                 continue
             box.pid = (found + self._pid_0) % _PIDS + 1
+            if box.pid in self._flight:  # since before it came here
+                self._spot = self._after
+                continue
             if found - seg.head_seq >= _WINDOW or box.by_pid(box.pid):
                 return None
             box.seq = found

@@ -82,6 +82,7 @@ class Tally:
         self._spooled = False       # something was moved to flash
         self._dropped = 0           # messages the firmware gave up, as it says
         self._cut = False
+        self._empty = False         # a life has begun since the cut with nothing to send: a node that sleeps is never online for long
         self.heard = False          # a command came through after the cut
 
     def note(self, data, start):
@@ -106,6 +107,8 @@ class Tally:
         elif data.startswith(b'boot"', start):
             self.state = None
             self.still_until_ms = 0
+            if self._cut and data.find(b'"queued": 0,') > 0:
+                self._empty = True
         elif data.startswith(b'safe"', start):
             try:
                 self.still_until_ms = self._kernel.now_ms + loads(data[1:])["for_s"] * 1000
@@ -213,7 +216,8 @@ class Tally:
         """
         missing = sum([life.missing() for life in self._lives]) + self._alone
         given_up = sum([life.given_up for life in self._lives])
-        if missing <= self._dropped - given_up and self.state == "online" and self._kernel.now_ms - self._moved_at_ms >= QUIET_MS:
+        quiet = self.state == "online" and self._kernel.now_ms - self._moved_at_ms >= QUIET_MS
+        if missing <= self._dropped - given_up and (quiet or self._empty):
             return 0
         return missing or (1 if self._ghosts else 0)
 

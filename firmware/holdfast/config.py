@@ -1,5 +1,5 @@
 # config.py - the table of settings, and the check of a configuration against it.
-# May import: json, os, trial, dtu_config.   Time: none.   Blocks: reading a small file.
+# May import: json, os, trial, dtu_config, paths_config.   Time: none.   Blocks: reading a small file.
 #
 # Only loaded while a Node is made: what the table means is in its comments, from which tools/settings_doc.py makes the
 # table of docs/firmware.md.
@@ -69,6 +69,7 @@ TABLE = (
     ("broker_list", False, "switch"),  # take another list of brokers from the retained topic cmd/brokers, see docs/configuration.md
     ("console", True, "switch"),  # protocol on the REPL UART for the bench and for people
     ("verbose", False, "switch"),  # print each message accepted, sent and acknowledged
+    ("paths", None, "anything"),  # several paths, such as Ethernet and Wi-Fi: an object, see [paths.md](paths.md); null: Wi-Fi only, its networks tried in turn
     ("dtu", None, "anything"),  # serial-to-network unit: an object, see docs/dtu.md; null: none
     ("app", {}, "anything"),  # the application's own settings, not looked at
 )
@@ -97,11 +98,17 @@ def _checked(given, source, trial):
     for name in sorted(given):
         if name not in names:
             raise ConfigError("%s: there is no such setting" % name)
-    done = {name: _check(name, given.get(name, default), allowed) for name, default, allowed in TABLE}
+    done = {name: _check(name, given.get(name, default), allowed) for name, default, allowed in TABLE if name != "wifi" or name in given or not given.get("paths")}
     if done["dtu"] is not None:
         from .dtu_config import checked
 
         done["dtu"] = checked(done["dtu"], done["classes"])
+    if done["paths"] is not None:
+        from .paths_config import checked
+
+        done["paths"] = checked(done["paths"])
+        if "wifi" in done["paths"]["order"] and "wifi" not in done:
+            raise ConfigError("paths.order: names wifi, but there is no `wifi`")
     _together(done)
     if isinstance(source, str):
         done["source"] = source

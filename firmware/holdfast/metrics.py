@@ -28,6 +28,8 @@ def collect(node):
         found["outage_ms"] = sup.offline * 100 // sup.recoveries if sup.recoveries else None
         found["broker"] = sup.at
         found["rssi"] = node.path.rssi()
+        if node.path.many:
+            found["path"] = node.path.name
     if node.receiver:
         found["app_rtt_ms"] = node.receiver.rtt_ms
     return found

@@ -58,6 +58,7 @@ class Node:
         self.config = cfg = load(config)
         _unload("config")
         _unload("dtu_config")
+        _unload("paths_config")
         self.id = cfg["id"] = cfg["id"] or "hf-" + "".join(["%02x" % b for b in machine.unique_id()[-3:]])
         self.life = None  # the application's own name for this run of it, shown in the boot event
         self.verbose = cfg["verbose"]
@@ -130,13 +131,16 @@ class Node:
         if self.supervisor:
             return
         gc.collect()  # what stays for good is to lie together, below what making the node has left behind
-        from .path import Wifi
         from .supervisor import Supervisor
         from .watchdog import Watchdog
 
         cfg = self.config
         self.watchdog = Watchdog(cfg["watchdog_s"] * 1000, self._starved)
-        self.path = Wifi(cfg, self.outbox.block, self.clock.stamp)
+        if cfg["paths"]:
+            from .paths import Paths as Path
+        else:
+            from .path import Wifi as Path
+        self.path = Path(cfg, self.outbox.block, self.clock.stamp)
         self.supervisor = Supervisor(cfg, self._prefix, self.outbox, self.path, self.watchdog, self)
         self.supervisor.session.retained = self._schemas
 

@@ -42,17 +42,19 @@ def _try(call, *args, **named):
 
 
 class Wifi:
+    many = False  # it is the only path
+
     # cfg: checked settings (wifi, wifi_pm, wifi_join_ms, lease_s). stamp: () -> stamp of now.
     def __init__(self, cfg, block, stamp):
         self._cfg = cfg
         self._block = block
         self._stamp = stamp
-        self._net = block.peek(_NETWORK, "B")[0] % len(cfg["wifi"])
+        self.net = block.peek(_NETWORK, "B")[0] % len(cfg["wifi"])
         self._told = False  # does the driver know the network? (connect() with arguments, in this life)
         self._leased = False  # is the address a remembered one?
         self._tries = 0  # since the path was up
         self._quick_ms = _QUICK_MS
-        self._walked = self._wide = True
+        self._walked = self.wide = True
         self._let_in_ms = 0
         self._closed = False  # disconnect() takes effect a little later: not up until begin()
         self.settling = False  # the driver may still say that it is connected, which will soon be over
@@ -80,7 +82,7 @@ class Wifi:
             self._told = False
         _try(wlan.config, reconnects=0)
         _try(wlan.config, pm=self._cfg["wifi_pm"])
-        net = self._cfg["wifi"][self._net]
+        net = self._cfg["wifi"][self.net]
         bssid, channel = self._block.peek(_RADIO, _RADIO_FORM)
         self.settling = wlan.isconnected()
         _try(wlan.disconnect)  # ends a scan that is under way; and connect() to another network would be ignored
@@ -101,8 +103,8 @@ class Wifi:
         n = self._tries
         self._tries = n + 1
         self._walked = not channel  # over the channels from the first one on
-        self._wide = not channel or n % 48 == 1
-        return self._cfg["wifi_join_ms"] if self._wide else _QUICK_MS * 2 if n % 16 == 5 else self._quick_ms
+        self.wide = not channel or n % 48 == 1
+        return self._cfg["wifi_join_ms"] if self.wide else _QUICK_MS * 2 if n % 16 == 5 else self._quick_ms
 
     def _set_address(self, net):
         ip, gateway, dns, prefix, since = self._block.peek(_LEASE, _LEASE_FORM)
@@ -133,8 +135,8 @@ class Wifi:
             took_ms = (self._let_in_ms or took_ms) - (_CHANNEL_MS * (channel - 1) if self._walked else 0)
             self._quick_ms = min(max(took_ms * 3 // 2 + 100, _QUICKEST_MS), _QUICK_MS)
         self._tries = 0
-        block.poke(_NETWORK, "B", self._net)
-        block.poke(_RADIO, _RADIO_FORM, self._cfg["wifi"][self._net]["bssid"] or b"", channel)
+        block.poke(_NETWORK, "B", self.net)
+        block.poke(_RADIO, _RADIO_FORM, self._cfg["wifi"][self.net]["bssid"] or b"", channel)
         if not self._leased:
             ip, mask, gateway, dns = [_packed(a) for a in self.wlan.ifconfig()]
             prefix = sum([bin(n).count("1") for n in mask])
@@ -150,11 +152,16 @@ class Wifi:
 
     # An attempt failed; after one that looked everywhere it is the next network's turn.
     def missed(self):
-        if self._wide and len(self._cfg["wifi"]) > 1:
-            self._net = (self._net + 1) % len(self._cfg["wifi"])
-            self._told = False
-            self.forget()
-            self._block.poke(_RADIO + 6, "B", 0)
+        if self.wide and len(self._cfg["wifi"]) > 1:
+            self.use((self.net + 1) % len(self._cfg["wifi"]))
+
+    # The next attempts are for that network.
+    def use(self, net):
+        self.net = net
+        self._told = False
+        self._tries = 0
+        self.forget()
+        self._block.poke(_RADIO + 6, "B", 0)
 
     def close(self):
         self._closed = True

@@ -48,7 +48,12 @@ class Supervisor:
         self._node = node
         self._beat = watchdog.watch("link", cfg["link_limit_s"] * 1000)
         self.bell = Bell()
-        self.rtt = Rtt(cfg["suspect_ms"], cfg["pingresp_ms"], cfg["probe_ms"])
+        if path.many:
+            self.rtt = path.rtt
+            path.owned(self, node)
+        else:
+            self.rtt = Rtt(cfg["suspect_ms"], cfg["pingresp_ms"], cfg["probe_ms"])
+        self._moving = None  # why the path is to be changed
         self._prefix = prefix
         self._speaks = self.session = None
         self._wire = Wire(outbox, self.bell, self._heard)
@@ -58,7 +63,7 @@ class Supervisor:
         self._wifi = Target(cfg)
         self._wifi.unpack(*block.peek(_WIFI, _WIFI_FORM), ticks_ms(), stamp())
         brokers = cfg["brokers"]
-        self._ends = [Endpoint(cfg, brokers[i], i, block, stamp()) for i in range(len(brokers))]
+        self.ends = [Endpoint(cfg, brokers[i], i, block, stamp()) for i in range(len(brokers))]
         self.at = block.peek(_BROKER, "B")[0] % len(brokers)  # the broker in use
         self._choose()
         self._offer = None  # (number of a preferred broker, transport that is connected to it)
@@ -118,7 +123,7 @@ class Supervisor:
 
     # The session that the broker in use wants.
     def _choose(self):
-        speaks = self._ends[self.at].broker["protocol"]
+        speaks = self.ends[self.at].broker["protocol"]
         if self._speaks != speaks:
             self._speaks = speaks
             if speaks == "frames":
@@ -139,7 +144,7 @@ class Supervisor:
     def _save(self):
         stamp = self._stamp()
         self._block.poke(_WIFI, _WIFI_FORM, *self._wifi.pack(ticks_ms(), stamp))
-        for end in self._ends:
+        for end in self.ends:
             end.save(stamp)
         self._block.commit()
 
@@ -164,7 +169,10 @@ class Supervisor:
         path.learn(took)
         wifi.succeeded()
         self._save()
-        self._node.emit("link", {"up": True, "ip": path.address()})
+        told = {"up": True, "ip": path.address()}
+        if path.many:
+            told["path"] = path.name
+        self._node.emit("link", told)
         if self._was_up:
             self.hurry()
         self._was_up = True
@@ -172,7 +180,7 @@ class Supervisor:
 
     # Something has changed for the better: no waiting, but for an open breaker.
     def hurry(self):
-        for end in self._ends:
+        for end in self.ends:
             end.target.hurry()
         self.bell.ring()
 
@@ -196,7 +204,7 @@ class Supervisor:
 
     async def _dial(self):
         wire = self._wire
-        end = self._ends[self.at]
+        end = self.ends[self.at]
         now = ticks_ms()
         wait = 0 if self._offer else end.target.wait_ms(now)
         if wait:
@@ -210,7 +218,7 @@ class Supervisor:
             wire.adopt(self._offer[1])
             self._offer = None
         else:
-            wire.dial(end.transport(), end.address(self._stamp(), self._before_dns))
+            wire.dial(end.transport(), end.address(self._stamp(), self.before_dns))
         # Most tries are short, so that when the network comes back the next SYN is never far; some suit a slow network.
         n = end.target.attempt
         limit = max(self._cfg["dial_ms"], self.rtt.worst_ms * 4) * (6 if n % 9 == 8 else 3 if n == 0 else 2 if n % 3 == 2 else 1)
@@ -231,7 +239,7 @@ class Supervisor:
         wire.flush()
         await self._serve()
 
-    def _before_dns(self):
+    def before_dns(self):
         self._watchdog.check()
         self._beat.grace(_DNS_MS)
 
@@ -253,7 +261,7 @@ class Supervisor:
                     self._wanted = session.subscribe(self._wanted, now)
                 if not self._useful and session.proven and ticks_diff(now, self._online_at) >= self._cfg["useful_ms"]:
                     self._recovered()
-            if self.stopping or self._offer:
+            if self.stopping or self._offer or self._moving:
                 if ending is None:
                     ending = now
                     session.hold(self.last_word if self.stopping else None)
@@ -286,6 +294,8 @@ class Supervisor:
     def _switch(self):
         if self.stopping:
             return
+        if self._moving:
+            return self._move()
         offer = self._offer
         self._offer = None
         self._hang_up()
@@ -298,10 +308,25 @@ class Supervisor:
         self._returning = True
         self._to("switch", "back to broker %d" % self.at)
 
+    # The path is to be changed (paths.py), as soon as what is on its way is acknowledged.
+    def move(self, why):
+        if self.session.up:
+            self._moving = why
+            self.bell.ring()
+
+    def _move(self):
+        why = self._moving
+        self._hang_up()
+        self._path.leave()
+        self._outage = self._stamp()
+        self._useful = False
+        self._node.emit("link", {"up": False, "why": why})
+        self._to("path_down", why)
+
     # ---- what the session tells
 
     def accepted(self, present):
-        end = self._ends[self.at]
+        end = self.ends[self.at]
         self.connects += 1
         self._tried_at = None
         self._online_at = ticks_ms()
@@ -321,7 +346,7 @@ class Supervisor:
         if self.at and self._return_ms:
             from .failover import watch
 
-            self._watch = create_task(watch(self._ends, self.at, self._return_ms, self._cfg["dial_ms"] * 2, self._offered, self._before_dns, self._stamp))
+            self._watch = create_task(watch(self.ends, self.at, self._return_ms, self._cfg["dial_ms"] * 2, self._offered, self.before_dns, self._stamp))
 
     def acked(self, seq):
         if self._node.verbose:
@@ -358,7 +383,7 @@ class Supervisor:
         self._useful = True
         self._returning = False
         self._node.settled()
-        self._ends[self.at].target.succeeded()
+        self.ends[self.at].target.succeeded()
         self.recoveries += 1
         self.offline += self._stamp() - self._outage - self._cfg["useful_ms"] // 100
         self._climbed_s = 0
@@ -374,7 +399,7 @@ class Supervisor:
         now = ticks_ms()
         spent = 0 if self._tried_at is None else ticks_diff(now, self._tried_at)
         self._tried_at = None
-        end = self._ends[self.at]
+        end = self.ends[self.at]
         if self._useful:
             self._outage = self._stamp()
             self._useful = False
@@ -388,7 +413,8 @@ class Supervisor:
         if self.state == "down":
             self._wifi.failed("wifi", self._outage_ms(), 0, now, _chance)
             return self._climb()
-        if not self._path.up():
+        path = self._path
+        if not path.up() or path.many and path.blame(kind):
             self._node.emit("link", {"up": False, "why": kind})
             return self._to("path_down", kind)
         follows = end.target.failed(kind, self._outage_ms(), spent, now, _chance)
@@ -404,16 +430,16 @@ class Supervisor:
         if follows:
             self._next(now)
         self._save()
-        barred = self._ends[self.at].target.wait_ms(now) > self._cfg["open_ms"]
+        barred = self.ends[self.at].target.wait_ms(now) > self._cfg["open_ms"]
         self._to("barred" if barred else "failed", kind)
         if follows == "climb" and self.at <= before:
             self._climb()
 
     # The broker to try now: the next in line, unless another one may be tried sooner.
     def _next(self, now):
-        n = len(self._ends)
+        n = len(self.ends)
         order = [(self.at + i) % n for i in range(1, n + 1)]
-        waits = [self._ends[i].target.wait_ms(now) for i in order]
+        waits = [self.ends[i].target.wait_ms(now) for i in order]
         self.at = order[waits.index(min(waits))]
 
     def _hang_up(self):
@@ -423,6 +449,7 @@ class Supervisor:
         if self._offer:
             self._offer[1].close()
             self._offer = None
+        self._moving = None
         self._wire.close()
         self.session.up = self.session.late = False
         self._box.rewind()
@@ -457,7 +484,7 @@ class Supervisor:
 
     async def _rest(self):
         while not self.stopping:
-            wait = self._ends[self.at].target.wait_ms(ticks_ms())
+            wait = self.ends[self.at].target.wait_ms(ticks_ms())
             if not self._path.up():
                 return self._to("path_down")
             if not wait:

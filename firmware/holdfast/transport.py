@@ -20,6 +20,9 @@ def resolve(host, port):
         raise Fault("dns", host)
 
 
+source = None  # where there are several paths: address of the one in use, whose interface the sockets then take
+
+
 class Tcp:
     sock = None
 
@@ -32,6 +35,8 @@ class Tcp:
                 sock.setsockopt(6, 1, 1)  # TCP_NODELAY: from 1.23 on; earlier ports print a warning
             except OSError:
                 pass
+            if source:
+                sock.bind((source, 0))
             sock.connect(address)
         except OSError as e:
             if e.errno not in (EINPROGRESS, EAGAIN):

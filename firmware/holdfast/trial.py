@@ -58,7 +58,7 @@ def check(given):
         secret = name.endswith("key") or name.endswith("password")
         raise ValueError("%s: not as it should be" % name if secret else str(e))
     finally:
-        for name in ("config", "dtu_config"):
+        for name in ("config", "dtu_config", "paths_config"):
             sys.modules.pop("holdfast." + name, None)
 
 

@@ -31,4 +31,4 @@ def test_a_rig_without_the_ability_says_what_is_missing_and_what_to_do(name):
 
 
 def test_loss_is_r44s_by_default():
-    assert catalogue()["loss"].Args().model_dump() == {"p": 0.5, "correlation": 0.25, "direction": "both"}
+    assert catalogue()["loss"].Args().model_dump() == {"p": 0.5, "correlation": 0.25, "direction": "both", "way": None}

@@ -49,6 +49,8 @@ PLACES = [
     ("endpoint", "_ADDRESS", "_ADDRESS_FORM"), ("received", "_RESUME", "_RESUME_FORM"), ("clock", "_LAST", "_LAST_FORM"), ("node", "_DROPS", "_DROPS_FORM"), ("node", "_ERRORS", "_ERRORS_FORM"),
     ("spool", "_PROGRESS", "_PROGRESS_FORM"), ("duty", "_DUTY", "_DUTY_FORM"),
 ]
+# places of `path` that `paths`, above it, uses too: its constant, that of path
+OVERLAID = [("paths", "_PATH", "_NETWORK"), ("paths", "_RADIO", "_RADIO")]
 # trial empties what is known of networks and brokers, whose places in the configuration are others then
 CLEARED = ("trial", "_RECORD", "_RECORD_FORM")
 OF_NETWORKS_AND_BROKERS = {"_BROKER", "_NETWORK", "_WIFI", "_RETRY", "_RADIO", "_LEASE", "_ADDRESS"}
@@ -69,7 +71,13 @@ def test_every_line_of_the_page_is_some_modules_part():
 def test_every_place_that_the_firmware_uses_is_known_here():
     for path in FIRMWARE.glob("*.py"):
         for name in re.findall(r"\.(?:peek|poke)\((_[A-Z]+)", path.read_text()):
-            assert any(path.stem == module and name == place for module, place, _ in [*PLACES, CLEARED]), (path.stem, name)
+            assert any(path.stem == module and name == place for module, place, _ in [*PLACES, CLEARED, *OVERLAID]), (path.stem, name)
+
+
+def test_paths_keep_what_they_know_where_path_does_and_no_further():
+    for module, name, below in OVERLAID:
+        assert number(module, name) == number("path", below)
+    assert struct.calcsize(format_of("paths", "_RADIO_FORM")) == number("path", "_LEASE") + struct.calcsize(format_of("path", "_LEASE_FORM")) - number("path", "_RADIO")
 
 
 def test_another_configuration_takes_what_is_known_of_networks_and_brokers_and_nothing_else():

@@ -26,6 +26,8 @@ def main(fd_in, fd_out):
     life = told.pop()
     chip = RemoteChip(kernel, link, life)
     handlers[wire.VIEW] = chip.station.seen
+    if chip.lan is not None:
+        handlers[wire.LAN_VIEW] = chip.lan.seen
     handlers[wire.FLOW_DATA] = chip.stack.data
     handlers[wire.FLOW_STATE] = chip.stack.state
     handlers[wire.DATAGRAM_IN] = chip.stack.datagram

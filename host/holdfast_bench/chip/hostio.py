@@ -127,7 +127,7 @@ class HostStack:
         self._routes = routes
         self._flows = []
 
-    def dial(self, ip, port):
+    def dial(self, ip, port, source=None):
         host, port = self._routes.get((ip, port), (ip, port))
         flow = HostFlow(self._io, socket.getaddrinfo(host, port)[0][-1])
         if not self._wifi.has_address():

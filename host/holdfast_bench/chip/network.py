@@ -1,6 +1,6 @@
 """network, as on the ESP32: WLAN in front of the station model, with the port's errors and their texts.
 
-The access-point interface exists and does nothing.
+The access-point interface exists and does nothing. Ethernet is in lan.py, loaded where the world has a cable.
 """
 
 from ..world.station import VIEW
@@ -13,7 +13,9 @@ AUTH_OPEN, AUTH_WEP, AUTH_WPA_PSK, AUTH_WPA2_PSK, AUTH_WPA_WPA2_PSK, AUTH_WPA2_E
 AUTH_WPA3_PSK, AUTH_WPA2_WPA3_PSK, AUTH_WAPI_PSK, AUTH_OWE, AUTH_WPA3_ENT_192, AUTH_WPA3_EXT_PSK = 6, 7, 8, 9, 10, 11
 AUTH_WPA3_EXT_PSK_MIXED_MODE, AUTH_MAX = 12, 16
 MODE_11B, MODE_11G, MODE_11N, MODE_LR = 1, 2, 4, 8
-PHY_LAN8710, PHY_LAN8720, PHY_IP101, PHY_RTL8201, PHY_KSZ8041, PHY_KSZ8081 = 0, 0, 1, 2, 5, 6
+PHY_LAN8710, PHY_LAN8720, PHY_IP101, PHY_RTL8201, PHY_DP83848, PHY_KSZ8041, PHY_KSZ8081 = range(7)
+PHY_KSZ8851SNL, PHY_DM9051, PHY_W5500 = 100, 101, 102
+ETH_INITIALIZED, ETH_STARTED, ETH_STOPPED, ETH_CONNECTED, ETH_DISCONNECTED, ETH_GOT_IP = range(6)
 STAT_IDLE = 1000
 STAT_CONNECTING = 1001
 STAT_GOT_IP = 1010
@@ -284,6 +286,14 @@ class _AccessPoint:
         return "<WLAN>"
 
 
+def LAN(id=None, **settings):
+    """The one Ethernet interface; a second call gives the same object, whatever its arguments. It is a function in the port, too."""
+    if chip.lan is None:
+        _wait(600)      # the driver waits for a PHY that is not there
+        raise OSError("esp_eth_driver_install failed")
+    return lan.get(id, settings)
+
+
 def _is_ip(text):
     parts = text.split(".") if isinstance(text, str) else ()
     return len(parts) == 4 and all([p.isdigit() and int(p) < 256 for p in parts])
@@ -343,3 +353,5 @@ def _end(kind):
 
 
 chip.enders.append(_end)
+if chip.lan is not None:
+    from . import lan

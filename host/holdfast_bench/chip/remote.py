@@ -17,6 +17,7 @@ from .models import MODELS
 from .soc import Core
 
 _HAS_ADDRESS = VIEW.index("has_address")
+_LAN_HAS_ADDRESS = 7    # in the view of world/lan.py, which is loaded only where there is a cable
 WDT_GRAIN_MS = 5        # feeding more often than that is not reported: the bite may come that much early, never late
 
 
@@ -68,6 +69,39 @@ class RemoteStation:
 
     def disconnect(self):
         self._call("disconnect")
+
+
+class RemoteLan:
+    """The Ethernet interface, as RemoteStation the station."""
+
+    def __init__(self, link, view):
+        self._link = link
+        self._view = view
+
+    def seen(self, number, payload):
+        self._view = json.loads(payload)
+
+    def view(self):
+        return self._view
+
+    def _call(self, *what):
+        value, self._view = self._link.call("lan", *what)
+        return value
+
+    def make(self):
+        self._call("make")
+
+    def start(self):
+        self._call("start")
+
+    def stop(self):
+        self._call("stop")
+
+    def set_static(self, ip, mask, gateway):
+        self._call("set_static", ip, mask, gateway)
+
+    def set_dhcp(self, restart):
+        return self._call("set_dhcp", restart)
 
 
 class Inbox:
@@ -231,8 +265,8 @@ class RemoteStack:
         else:
             flow.close()
 
-    def dial(self, ip, port):
-        number, state, error = self.link.call("dial", ip, port)
+    def dial(self, ip, port, source=None):
+        number, state, error = self.link.call("dial", ip, port, source)
         flow = RemoteFlow(self, number, state, error)
         if state != DEAD:
             self._flows[number] = flow
@@ -326,6 +360,8 @@ class RemoteChip(Core):
         self.rng = rng_for(life["seed"], "chip")
         self.station = RemoteStation(link)
         self.station.seen(0, json.dumps(life["view"]))
+        if life["lan"]:
+            self.lan = RemoteLan(link, life["lan"])
         self.stack = RemoteStack(link, self._has_address)
         self.rtc = RemoteRtc(link)
         self.nvs = RemoteNvs(link)
@@ -340,7 +376,7 @@ class RemoteChip(Core):
         self._grain_ms = 0
 
     def _has_address(self):
-        return self.station.view()[_HAS_ADDRESS]
+        return self.station.view()[_HAS_ADDRESS] or self.lan is not None and self.lan.view()[_LAN_HAS_ADDRESS]
 
     def reset(self, kind, why="", sleep_ms=0):
         """The parent ends this process, wherever it is then."""

@@ -41,6 +41,7 @@ class Core:
         self.uart_lines = {}       # UART number -> function that takes what it sends
         self.line_in = None        # chip/uart.py: (UART number, bytes) have come on the line
         self.stack = None
+        self.lan = None            # world/lan.py, where the board has Ethernet
         self.flash = None
         self.on_block = None       # hears of driver calls that blocked: on_block(what, ms)
         self.enders = []           # functions (kind) of the fakes, called when a life ends ("soft" or a reset kind)
@@ -98,6 +99,8 @@ class Chip(Core):
         self.kernel.revive()
         self.wifi.reset()
         self.station.reset()
+        if self.lan is not None:
+            self.lan.reset()
         self.resolver.reset()
         if not how.keeps_rtc:
             self.rtc.lose(self.rng)
@@ -131,9 +134,22 @@ class Chip(Core):
 
     # --- network -----------------------------------------------------------------------------------------------------
 
+    def add_lan(self, cable, air_of):
+        """Ethernet, at this cable. air_of(passes) makes the air of its frames; the stack has to be there."""
+        from ..world.lan import Lan
+        self.lan = lan = Lan(self.kernel, cable, rng_for(self.seed, "lan"), self.mac)
+        air = air_of(lan.passes)
+        lan.on_down = lambda: self.stack.address_lost(air)
+        lan.on_dns = lambda ip: self.station.configure("dns", ip)
+        self.stack.add_way(lan, air, lan.prio)
+        return air
+
     def _address_lost(self):
         if self.stack is not None:
             self.stack.address_lost()
 
     def _name_server(self, ip):
+        if self.lan is not None:
+            air = self.stack.air_to(ip)
+            return self.name_servers.get(ip) if air is not None and air.passes() else None
         return self.name_servers.get(ip) if self.wifi.passes() and self.wifi.ip != "0.0.0.0" else None

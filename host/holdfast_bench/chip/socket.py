@@ -101,6 +101,7 @@ class socket(io.IOBase):
         self._flow = None
         self._nodelay = False
         self._bound = None
+        self._source = None        # the address it was bound to
         self._in_mailbox = self._pending = False
         self._dead = False
         self._udp = None             # of a UDP socket: its Datagrams, once it has a port
@@ -188,7 +189,7 @@ class socket(io.IOBase):
         flow = self._flow
         if flow is not None:
             _err((lwip.EALREADY, lwip.EISCONN, lwip.ENOTCONN)[flow.state])
-        flow = chip.stack.dial(ip, port)
+        flow = chip.stack.dial(ip, port, self._source)
         if flow.state == DEAD and flow.error == lwip.EHOSTUNREACH:
             _err(lwip.EHOSTUNREACH)   # nothing has happened to the socket: it may try again
         self._flow = self._slot[1] = flow
@@ -210,8 +211,11 @@ class socket(io.IOBase):
         self._state = _USED
         if (self._type, port) in _bound:
             _err(lwip.EADDRINUSE)
-        self._bound = (self._type, port)
-        _bound.append(self._bound)
+        if port:                      # 0: one of the stack's choice
+            self._bound = (self._type, port)
+            _bound.append(self._bound)
+        if ip != "0.0.0.0":
+            self._source = ip         # IDF's routing sends it through the interface that has this address
         if self._type == SOCK_DGRAM:
             self._udp = self._slot[1] = chip.stack.udp(port)
 

@@ -14,16 +14,38 @@ class TwinWifi:
     """The access point of one board, as a switch."""
 
     def __init__(self, host, board):
-        self._host, self._ap = host, board.options.ether.aps[0]
+        self._host, self._aps = host, board.options.ether.aps
 
-    def away(self):
-        self._host.call(self._ap.off)
+    def _each(self, which, what):
+        for i, ap in enumerate(self._aps):
+            if which in (0, i + 1):
+                self._host.call(getattr(ap, what))
 
-    def back(self):
-        self._host.call(self._ap.on)
+    def away(self, which=1):
+        """which: of several access points, 0 for all."""
+        self._each(which, "off")
+
+    def back(self, which=1):
+        self._each(which, "on")
 
     def evidence(self):
-        return None if self._ap.up else "the access point does not answer"
+        return "the access point does not answer" if any(not ap.up for ap in self._aps) else None
+
+
+class TwinCable:
+    """The Ethernet cable of one board."""
+
+    def __init__(self, host, board):
+        self._host, self._cable, self._lan = host, board.options.cable, board.silicon.lan
+
+    def pull(self):
+        self._host.call(self._cable.pull)
+
+    def plug(self):
+        self._host.call(self._cable.plug)
+
+    def evidence(self):
+        return None if self._cable.plugged or self._lan.link else "the interface has lost its link"
 
 
 class TwinAp:
@@ -166,17 +188,25 @@ class TwinAir:
         "loss": lambda rng, p, correlation, direction: air.Loss(rng, p, correlation, direction),
         "one_way": lambda rng, direction: air.Blackhole(direction),
         "slow_link": lambda rng, delay_ms, jitter_ms: air.Delay(rng, delay_ms, jitter_ms),
+        "jittery_link": lambda rng, profile: air.Jitter(rng, profile),
         "reorder": lambda rng, p, late_ms: air.Reorder(rng, p, late_ms),
         "duplicates": lambda rng, p: air.Duplicate(rng, p),
         "connect_timeout": lambda rng: air.Blackhole(kinds=(air.SYN,)),
     }
 
-    def __init__(self, host, board):
-        self._host, self._air = host, board.silicon.air
+    def __init__(self, host, board, way=None):
+        self._host, self._board, self._way = host, board, way or "wifi"
+        self._air = board.silicon.airs["lan" if way == "lan" else "wifi"]
+
+    def on(self, way):
+        """The frames of one of the board's paths only: faults/_air.py has the names."""
+        return TwinAir(self._host, self._board, way)
 
     def add(self, name, seed, **settings):
-        rule = Counting(self.MAKE[name](Rng(seed), **settings), name)
-        return self._host.call(self._air.add, rule)
+        rule = self.MAKE[name](Rng(seed), **settings)
+        if self._way[4:]:
+            rule = air.OnlyAt(rule, self._board.silicon.wifi, self._board.options.ether.aps[int(self._way[4:]) - 1])
+        return self._host.call(self._air.add, Counting(rule, name))
 
     def remove(self, rule):
         self._host.call(self._air.remove, rule)
@@ -188,7 +218,7 @@ class TwinAir:
 class Counting(air.Rule):
     """A rule, and how many frames it has changed."""
 
-    WORDS = {"loss": "lost", "one_way": "swallowed", "slow_link": "delayed", "reorder": "made late", "duplicates": "doubled", "connect_timeout": "swallowed"}
+    WORDS = {"loss": "lost", "one_way": "swallowed", "slow_link": "delayed", "jittery_link": "delayed or lost", "reorder": "made late", "duplicates": "doubled", "connect_timeout": "swallowed"}
 
     def __init__(self, rule, name):
         super().__init__(rule.direction, rule.kinds)

@@ -1,6 +1,10 @@
 """What all faults of the way between board and broker share: a rule for frames, shown by the frames it has hit."""
 
+from typing import Literal, Optional
+
 from . import Fault, all_of
+
+Way = Optional[Literal["wifi", "wifi1", "wifi2", "lan"]]  # where there are several: Wi-Fi (also of one access point only), or the cable
 
 MODEL = {"sim": "a rule for every frame of the modelled air, drawn from the seed", "twin": "as in sim: real sockets begin behind it"}
 
@@ -12,14 +16,15 @@ class AirFault(Fault):
     rule = ""
 
     def settings(self):
-        return self.args.model_dump()
+        return self.args.model_dump(exclude={"way"})
 
     def begin(self):
-        self.hit = [air.add(self.rule, self.rng.getrandbits(31), **self.settings()) for air in self.each("air")]
+        way = getattr(self.args, "way", None)
+        self.hit = [air.on(way).add(self.rule, self.rng.getrandbits(31), **self.settings()) for air in self.each("air")]
 
     def end(self):
         for air, rule in zip(self.each("air"), self.hit):
-            air.remove(rule)
+            air.on(getattr(self.args, "way", None)).remove(rule)
 
     def evidence(self):
         return all_of(air.evidence(rule) for air, rule in zip(self.each("air"), self.hit))

@@ -9,7 +9,7 @@ from ..boards.serial import SerialBoard
 from ..choices import choices
 from ..deploy import bundle, deploy
 from ..drivers.broker_hooks import BrokerHooks
-from ..drivers.twin import TwinAir, TwinAp, TwinClock, TwinDns, TwinLines, TwinMemory, TwinNames, TwinNetwork, TwinPower, TwinWifi
+from ..drivers.twin import TwinAir, TwinAp, TwinCable, TwinClock, TwinDns, TwinLines, TwinMemory, TwinNames, TwinNetwork, TwinPower, TwinWifi
 from ..rig import Rig
 from ..twin import TwinHost
 from ..twin.host import KEY, SSID
@@ -44,9 +44,10 @@ def rig(plan, history, options, stack):
         tcp, udp = services.routes(plan["config"], broker, stack, options.say)
         ips.append(host.add_host(name, {PORT: broker.address, **tcp}, udp))
         broker.gate = _gate(host, ips[-1])
-    login = {"wifi": [{"ssid": SSID, "key": KEY}],
+    networks = world.get("networks", 1)
+    login = {"wifi": [{"ssid": SSID, "key": KEY}, {"ssid": SSID + "2", "key": KEY + "2"}][:networks],
              "brokers": [{"host": at, "port": PORT, "user": USER, "password": password} for at in (names if world.get("named") else ips)]}
-    boards = {name: host.add_board(name, seed=plan["seed"] + index, ticks_start_ms=world.get("ticks_start_ms", 0))
+    boards = {name: host.add_board(name, seed=plan["seed"] + index, ticks_start_ms=world.get("ticks_start_ms", 0), ether=host.new_ether(index, networks), lan=bool(world.get("lan")))
               for index, name in enumerate(plan["boards"])}
 
     def load(name):
@@ -71,6 +72,8 @@ def rig(plan, history, options, stack):
         made.power[name], made.lines[name] = TwinPower(board), TwinLines(host, board)
         made.memory[name] = TwinMemory(host, board, lambda ev, name=name: history.add("chip/" + name, ev))
         made.clock[name] = TwinClock(host, board)
+        if board.options.cable:
+            made.cable[name] = TwinCable(host, board)
     publishers = [watch(broker, history, stack, USER, password, _board_of(boards)) for broker in brokers]
     made.publish = lambda board, *message: [publish(*message) for publish in publishers]
     made.update = updates(plan, options, brokers[0].address, stack, USER, password)

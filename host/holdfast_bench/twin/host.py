@@ -21,11 +21,12 @@ from ..world import wire
 from ..world.dhcp import Lease
 from ..world.dhcp import Server as DhcpServer
 from ..world.ether import AccessPoint, Ether
+from ..world.lan import Cable
 from . import flashimage, heap
 from .board import VirtualBoard
 from .clockwork import LoopKernel
 from .bridge import forwarded
-from .network import FIRST_BOARD, GATEWAY, PREFIX, Network
+from .network import FIRST_BOARD, GATEWAY, PREFIX, SECOND, WIRED, Network
 from .rom.chips import CHIPS, ChipModel
 
 SSID = "holdfast"
@@ -50,6 +51,7 @@ class BoardOptions:
     flash_size: int
     fast_flash: bool
     chip: ChipModel
+    cable: Cable | None = None
 
 
 class TwinHost:
@@ -146,10 +148,10 @@ class TwinHost:
         return server.sockets[0].getsockname()[:2]
 
     def add_board(self, name=None, *, interpreter=None, port=None, ether=None, seed=None, baud=115200, heap_bytes=None,
-                  ticks_start_ms=0, fast_flash=False, mac=None, chip="esp32", blank=False):
+                  ticks_start_ms=0, fast_flash=False, mac=None, chip="esp32", blank=False, lan=False):
         """A board, switched off. It stands in an air of its own with the access point "holdfast" (key "holdfast-key") unless
         `ether` is given. heap_bytes: what the firmware may use (default: an ESP32's); port: the port's path; chip: a name of
-        rom.chips; blank: nothing has ever been flashed, not even MicroPython."""
+        rom.chips; blank: nothing has ever been flashed, not even MicroPython; lan: it has Ethernet, and a cable that is plugged in."""
         if chip not in CHIPS:
             raise BenchError("there is no chip %r, only %s" % (chip, ", ".join(CHIPS)))
         number = next(self._counter)
@@ -167,6 +169,7 @@ class TwinHost:
             port=Path(port or folder / "port"), ether=ether or self.new_ether(number), seed=number if seed is None else seed,
             mac=mac or bytes((0x24, 0x0A, 0xC4, number >> 16 & 255, number >> 8 & 255, number & 255)), interpreter=interpreter,
             code=code, frozen=found.umqtt, baud=baud, ticks_start_ms=ticks_start_ms, flash_size=flashimage.SIZE, fast_flash=fast_flash, chip=CHIPS[chip],
+            cable=Cable(_router(WIRED, number)) if lan else None,
             heap_bytes=(heap_bytes or heap.budget(interpreter.bits)) + self._share(code, interpreter))
         src = "chip/" + name
         board = self.call(lambda: VirtualBoard(self, name, folder, options, lambda ev, **fields: self._heard(src, ev, **fields)))
@@ -178,22 +181,30 @@ class TwinHost:
         self.call(board._close)
         del self.boards[board.name]
 
-    def new_ether(self, number=0):
-        """An air of its own with one access point, whose DHCP gives 10.73.0.(100 + number)."""
+    def new_ether(self, number=0, networks=1):
+        """An air of its own with one access point, whose DHCP gives 10.73.0.(100 + number); with two there is holdfast2, too, behind which
+        10.76.0 is."""
         ether = Ether()
         lease = Lease(PREFIX + str(FIRST_BOARD + number % 150), gateway=GATEWAY, dns=(GATEWAY,))
         ether.add(AccessPoint(SSID, KEY, dhcp=DhcpServer(lease)))
+        if networks > 1:
+            ether.add(AccessPoint(SSID + "2", KEY + "2", bssid=b"\x02\xaa\x00\x00\x00\x02", channel=11, rssi=-65, dhcp=_router(SECOND, number)))
         return ether
 
     def _share(self, code, interpreter):
         return heap.measured(code, interpreter, lambda: _measure(code, interpreter))
 
 
+def _router(net, number):
+    """The DHCP server of another way to the same hosts."""
+    return DhcpServer(Lease(net + str(FIRST_BOARD + number % 150), gateway=net + "1", dns=(net + "1",)))
+
+
 def _measure(code, interpreter):
     """The heap that is taken at the prompt of a fresh chip, in bytes."""
     with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as null:
         flashimage.blank(Path(folder) / "flash.bin")
-        life = dict(cause=1, wake=0, seed=0, mac=[0] * 6, ticks_start_ms=0, clock=[0, 0], view=[], baud=115200, frozen="/", measure=True,
+        life = dict(cause=1, wake=0, seed=0, mac=[0] * 6, ticks_start_ms=0, clock=[0, 0], view=[], lan=None, baud=115200, frozen="/", measure=True,
                     flash=folder + "/flash.bin", flash_size=flashimage.SIZE, fast_flash=True, chip="esp32", partitions=[[1, 129, flashimage.VFS_AT, flashimage.SIZE - flashimage.VFS_AT, "vfs"]])
         told = Path(folder) / "life"
         told.write_bytes(wire.frame_json(wire.LIFE, 0, life))

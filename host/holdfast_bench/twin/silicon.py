@@ -9,6 +9,7 @@ import json
 from ..world import dns, wire
 from ..world.air import Air, Blackhole
 from ..world.clock import Clock
+from ..world.lan import Lan
 from ..world.lwip import DEAD
 from ..world.nvs import Nvs, NvsError
 from ..world.rng import rng_for
@@ -17,6 +18,8 @@ from ..world.station import Station
 from ..world.tcp import Flow, Stack
 from ..world.udp import Datagrams, Listener
 from ..world.wifi import Wifi, WifiError
+
+LAN_DELAY_MS = 2        # one way over the cable
 
 
 class Fuse:
@@ -36,11 +39,11 @@ class Fuse:
 class MirroredFlow(Flow):
     """A flow that reports every change to the chip at the other end of the link."""
 
-    def __init__(self, stack, host, port, error=0, caller=None):
+    def __init__(self, stack, host, port, error=0, caller=None, air=None):
         self.number = stack.next_number()
         self.acked = 0
         self.mirror = None
-        super().__init__(stack, host, port, error, caller)
+        super().__init__(stack, host, port, error, caller, air)
         self._wanted = True
 
     def _changed(self):
@@ -123,7 +126,7 @@ class MirroredStack(Stack):
 class Silicon:
     """`send(kind, number, payload)` reaches the life that is running; `tells` hears of what concerns the board."""
 
-    def __init__(self, kernel, loop, ether, network, seed, mac, send, heard):
+    def __init__(self, kernel, loop, ether, network, seed, mac, send, heard, cable=None):
         self.kernel, self._loop, self._send, self._heard = kernel, loop, send, heard
         self.mac = mac
         self._network = network
@@ -135,6 +138,10 @@ class Silicon:
         self.air = Air(kernel, self.wifi.passes)
         self.stack = MirroredStack(kernel, self.air, self.wifi, network.host, rng_for(seed, "tcp ticks").below(500))
         self.wifi.on_down = self.stack.address_lost
+        self.airs = {"wifi": self.air}
+        self.lan = None
+        if cable is not None:
+            self._add_lan(cable, rng_for(seed, "lan"))
         self.dns = dns.Server(network.names)
         self.resolver = dns.Resolver(kernel, self._name_server)
         self.resolver.mdns = network.announced
@@ -147,12 +154,22 @@ class Silicon:
         self._view = None
         self._asking = set()
 
+    def _add_lan(self, cable, rng):
+        self.lan = lan = Lan(self.kernel, cable, rng, self.mac)
+        self.airs["lan"] = lan_air = Air(self.kernel, lan.passes, LAN_DELAY_MS)
+        lan.on_down = lambda: self.stack.address_lost(lan_air)
+        lan.on_dns = lambda ip: self.station.configure("dns", ip)
+        lan.on_event = self._wired
+        self.stack.add_way(lan, lan_air, lan.prio)
+
     # --- lives -------------------------------------------------------------------------------------------------------
 
     def begin(self, how):
         """The chip comes up after a reset (world.power.Reset)."""
         self.end()
         self.station.reset()
+        if self.lan is not None:
+            self.lan.reset()
         self.resolver.reset()
         if not how.keeps_rtc:
             self.rtc.lose(self.rng)
@@ -170,6 +187,8 @@ class Silicon:
         self._datagrams.clear()
         self._listeners.clear()
         self.wifi.reset()
+        if self.lan is not None:
+            self.lan.reset()
         self.fuse.blown = None
         for task in list(self._asking):
             task.cancel()
@@ -188,12 +207,23 @@ class Silicon:
             self._view = view
             self._send(wire.VIEW, 0, json.dumps(view).encode())
 
-    def _name_server(self, ip):
-        return self.dns if ip == self._network.name_server and self.wifi.passes() and self.wifi.has_address() and not self._swallowed() else None
+    def _wired(self, name):
+        self._heard("lan", what=name)
+        self.kernel.after(0, self._look_at_lan)
 
-    def _swallowed(self):
+    def _look_at_lan(self, _):
+        self._send(wire.LAN_VIEW, 0, json.dumps(self.lan.view()).encode())
+        self._look(None)
+
+    def _name_server(self, ip):
+        if self.lan is not None:
+            air = self.stack.air_to(ip)
+            return self.dns if ip in self._network.name_servers and air is not None and air.passes() and not self._swallowed(air) else None
+        return self.dns if ip in self._network.name_servers and self.wifi.passes() and self.wifi.has_address() and not self._swallowed(self.air) else None
+
+    def _swallowed(self, air):
         """DNS is not made of frames here: what swallows everything swallows it too."""
-        return any(isinstance(rule, Blackhole) for rule in self.air.rules)
+        return any(isinstance(rule, Blackhole) for rule in air.rules)
 
     # --- what is asked -----------------------------------------------------------------------------------------------
 
@@ -253,8 +283,14 @@ class Silicon:
         self._view = station.view()
         return [value, self._view]
 
-    def _on_dial(self, ip, port):
-        flow = self.stack.dial(ip, port)
+    def _on_lan(self, name, *args):
+        if name not in ("make", "start", "stop", "set_static", "set_dhcp"):
+            raise AssertionError("no Ethernet call %r" % name)
+        value = getattr(self.lan, name)(*args)
+        return [value, self.lan.view()]
+
+    def _on_dial(self, ip, port, source):
+        flow = self.stack.dial(ip, port, source)
         if flow.state != DEAD:
             flow.mirror = self._send
             self._flows[flow.number] = flow

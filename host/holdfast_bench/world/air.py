@@ -102,6 +102,17 @@ class Rule:
         return 0
 
 
+class OnlyAt(Rule):
+    """A rule for one access point: it holds while the station is joined with that one."""
+
+    def __init__(self, rule, wifi, ap):
+        super().__init__(rule.direction, rule.kinds)
+        self._rule, self._wifi, self._ap, self.reorders = rule, wifi, ap, rule.reorders
+
+    def on_frame(self, frame, now_ms):
+        return self._rule.on_frame(frame, now_ms) if self._wifi.ap is self._ap else 0
+
+
 class Blackhole(Rule):
     """Frames vanish. With one direction only: one-way loss."""
 
@@ -175,3 +186,49 @@ class Duplicate(Rule):
 
     def on_frame(self, frame, now_ms):
         return TWICE if self.concerns(frame) and self.rng.chance(self.p) else 0
+
+
+# One-way delays in ms beyond the link's own, at the quantiles 0, 1/16 … 15/16, 0.99, 0.999: round trips measured in the field follow a generalised
+# extreme value distribution, with a long tail (M. Di Mauro, A. Liotta: "An Experimental Evaluation and Characterization of VoIP Over an
+# LTE-A Network", IEEE TNSM 2020); the shares of losses in bursts and the spans of delay variation are those of ITU-T G.1050 (2007), profiles A to C.
+PROFILES = {
+    # name: (delays, thousandths of frames with which a burst of losses begins, of frames with which it ends)
+    "lte": ((8, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 24, 27, 32, 41, 68, 133), 0, 1000),
+    "wifi": ((0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 5, 6, 8, 12, 18, 33, 90, 260), 1, 600),
+    "bloat": ((20, 35, 45, 52, 58, 64, 70, 76, 82, 88, 95, 103, 112, 124, 140, 165, 230, 420), 2, 400),
+}
+
+
+class Jitter(Rule):
+    """Delay that varies as on real links: drawn from a profile, each draw near the one before, now and then anew; losses in bursts after Gilbert
+    and Elliott. Whole numbers: the same draws on all interpreters."""
+
+    def __init__(self, rng, profile, direction=BOTH, kinds=None):
+        super().__init__(direction, kinds)
+        self.rng = rng
+        self._delays, self._begin, self._end = PROFILES[profile]
+        self._at = rng.below(1000)
+        self._lossy = False
+
+    def on_frame(self, frame, now_ms):
+        if not self.concerns(frame):
+            return 0
+        rng = self.rng
+        self._lossy = rng.below(1000) >= self._end if self._lossy else rng.below(1000) < self._begin
+        if self._lossy:
+            return DROP
+        if rng.below(8):
+            at = self._at + rng.below(121) - 60
+            self._at = -at if at < 0 else 1998 - at if at > 999 else at
+        else:
+            self._at = rng.below(1000)
+        return self._delay(self._at)
+
+    def _delay(self, at):
+        delays = self._delays
+        if at >= 990:
+            return delays[16] + (delays[17] - delays[16]) * (at - 990) // 9
+        if at >= 937:
+            return delays[15] + (delays[16] - delays[15]) * (at - 937) // 53
+        i = at * 16 // 1000
+        return delays[i] + (delays[i + 1] - delays[i]) * (at * 16 % 1000) // 1000

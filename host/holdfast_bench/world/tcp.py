@@ -297,9 +297,10 @@ def _seq(entry):
 class Flow(End):
     """A connection seen from the chip; the shape is described in docs/architecture.md (socket back-end)."""
 
-    def __init__(self, stack, host, port, error=0, caller=None):
-        """error: why it cannot even begin; then it is born dead. caller: the far end that has called us; then it is open."""
-        super().__init__(stack.kernel, stack.air)
+    def __init__(self, stack, host, port, error=0, caller=None, air=None):
+        """error: why it cannot even begin; then it is born dead. caller: the far end that has called us; then it is open. air: of
+        the interface it goes through, if not Wi-Fi."""
+        super().__init__(stack.kernel, air or stack.air)
         self.stack = stack
         self.host = host
         self.port = port
@@ -479,17 +480,34 @@ class Stack:
         self.listeners = []
         self.datagrams = []
         self.on_dial = None         # hears of every connection that is tried: on_dial(ip, port)
+        self.routes = None          # world/routes.py, where there is more than one interface
         self._time_waits = []       # when each ends
 
-    def dial(self, ip, port):
+    def add_way(self, driver, air, prio):
+        """Another interface besides Wi-Fi."""
+        if self.routes is None:
+            from .routes import Routes
+            self.routes = Routes()
+            self.routes.add(self.wifi, self.air, 100)
+        self.routes.add(driver, air, prio)
+
+    def air_to(self, ip, source=None):
+        """The air of the interface that leads to `ip`, from the address `source` if one was bound; None when there is none."""
+        if self.routes is None:
+            return self.air if self.wifi.has_address() else None
+        way = self.routes.choose(ip, source)
+        return way.air if way else None
+
+    def dial(self, ip, port, source=None):
         """A new flow; its first SYN is on the way. Without an address it is born dead, with no memory left too."""
         if self.on_dial is not None:
             self.on_dial(ip, port)
-        if not self.wifi.has_address():
+        air = self.air_to(ip, source)
+        if air is None:
             return Flow(self, None, port, EHOSTUNREACH)
         if not self._make_room():
             return Flow(self, None, port, ENOBUFS)
-        flow = self.flow_class(self, self.network(ip), port)
+        flow = self.flow_class(self, self.network(ip), port, 0, None, air)
         self.flows.append(flow)
         return flow
 
@@ -544,9 +562,11 @@ class Stack:
         if flow in self.flows:
             self.flows.remove(flow)
 
-    def address_lost(self):
+    def address_lost(self, air=None):
+        """The interface behind `air` (Wi-Fi if none is said) has lost its address, and everything that uses it ends."""
         for flow in list(self.flows):
-            flow.abort(ECONNABORTED)
+            if flow.air is (air or self.air):
+                flow.abort(ECONNABORTED)
 
     def reset(self):
         """The chip was reset: its connections are gone, their peers do not know."""
@@ -558,7 +578,7 @@ class Stack:
 
     def present(self):
         """Whether somebody is there to answer a segment for an unknown connection."""
-        return self.wifi.has_address()
+        return self.wifi.has_address() if self.routes is None else self.routes.present()
 
     def ticks_from(self, at_ms, n):
         """The instant of the nth tick of lwIP's slow timer after at_ms."""

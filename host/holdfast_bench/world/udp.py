@@ -18,20 +18,23 @@ class Datagrams:
         self.port = port
         self.inbox = []
         self.dropped = 0
+        self._air = stack.air   # of the interface that the last datagram went through: answers come back there
 
     def send(self, ip, port, data):
         """0, or why it cannot even be sent. That nobody answers is no error."""
         stack = self.stack
-        if not stack.wifi.has_address():
+        air = stack.air_to(ip)
+        if air is None:
             return EHOSTUNREACH
+        self._air = air
         host = stack.network(ip)
         if host is not None:
-            stack.air.carry(True, _air.DATA, len(data), self, host.datagram, (self, port, bytes(data)))
+            air.carry(True, _air.DATA, len(data), self, host.datagram, (self, port, bytes(data)))
         return 0
 
     def answer(self, ip, port, data):
         """A host sends something to this socket."""
-        self.stack.air.carry(False, _air.DATA, len(data), self, self.deliver, (ip, port, bytes(data)))
+        self._air.carry(False, _air.DATA, len(data), self, self.deliver, (ip, port, bytes(data)))
 
     def deliver(self, datagram):
         if self in self.stack.datagrams:

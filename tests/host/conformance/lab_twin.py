@@ -20,7 +20,7 @@ AFTER_CTRL_C_S = 10
 class _Network:
     """What a twin's network has to be (twin/network.py), made of the probes' surroundings."""
 
-    name_server = probe_world.DNS
+    name_servers = (probe_world.DNS,)
     names = announced = {}
 
     def __init__(self, world):

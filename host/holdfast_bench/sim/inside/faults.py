@@ -35,13 +35,32 @@ class ApGone(Fault):
     group = "access point"
 
     def begin(self):
-        self.rig.ap.off()
+        which = self.args.get("which", 1)
+        self.aps = [ap for i, ap in enumerate(self.rig.ether.aps) if which in (0, i + 1)]
+        for ap in self.aps:
+            ap.off()
 
     def end(self):
-        self.rig.ap.on()
+        for ap in self.aps:
+            ap.on()
 
     def evidence(self):
-        return None if self.rig.ap.up else "the access point does not answer"
+        return None if self.aps[0].up else "the access point does not answer"
+
+
+class CablePulled(Fault):
+    """The Ethernet cable is out."""
+
+    group = "cable"
+
+    def begin(self):
+        self.rig.cable.pull()
+
+    def end(self):
+        self.rig.cable.plug()
+
+    def evidence(self):
+        return None if self.rig.cable.plugged or self.rig.chip.lan.link else "the interface has lost its link"
 
 
 class Deauth(Fault):
@@ -122,16 +141,20 @@ class DnsDead(Fault):
 
 
 class _AirFault(Fault):
-    """A rule on the air, shown by frames that it has hit."""
+    """A rule on the air, shown by frames that it has hit. `way`: where, of several: "wifi" (the default), "lan", "wifi1", "wifi2"."""
 
     def begin(self):
-        self.rule = self.rig.air.add(self.make())
+        way = self.args.get("way") or "wifi"
+        self.air = self.rig.airs["lan" if way == "lan" else "wifi"]
+        self.lost_before = self.air.lost
+        self.rule = self.make()
+        self._added = self.air.add(air.OnlyAt(self.rule, self.rig.chip.wifi, self.rig.ether.aps[int(way[4:]) - 1]) if way[4:] else self.rule)
 
     def end(self):
-        self.rig.air.remove(self.rule)
+        self.air.remove(self._added)
 
     def evidence(self):
-        lost = self.rig.air.lost - self.lost_before
+        lost = self.air.lost - self.lost_before
         return "%d frames lost" % lost if lost else None
 
 
@@ -173,6 +196,14 @@ class SlowLink(_AirFault):
 
     def evidence(self):
         return "every frame takes %d ms longer" % self.rule.ms
+
+
+class JitteryLink(_AirFault):
+    def make(self):
+        return air.Jitter(self.rng, self.args.get("profile", "lte"))
+
+    def evidence(self):
+        return "delays vary"
 
 
 class HalfOpen(_AirFault):
@@ -476,8 +507,8 @@ class WatchdogHang(Fault):
 
 
 CATALOGUE = {
-    "ap_gone": ApGone, "dhcp_silent": DhcpSilent, "wrong_password": WrongPassword, "dns_dead": DnsDead, "blackhole": Blackhole,
-    "one_way": OneWay, "loss": Loss, "slow_link": SlowLink, "half_open": HalfOpen, "refused": Refused, "rst": Rst,
+    "ap_gone": ApGone, "cable_pulled": CablePulled, "dhcp_silent": DhcpSilent, "wrong_password": WrongPassword, "dns_dead": DnsDead, "blackhole": Blackhole,
+    "one_way": OneWay, "loss": Loss, "slow_link": SlowLink, "jittery_link": JitteryLink, "half_open": HalfOpen, "refused": Refused, "rst": Rst,
     "broker_stopped": BrokerStopped, "broker_killed": BrokerKilled, "connack_withheld": ConnackWithheld, "acks_lost": AcksLost,
     "login_refused": LoginRefused, "broker_hangs": BrokerHangs, "broker_forgets_session": BrokerForgetsSession,
     "power_cut": PowerCut, "power_cut_mid_write": PowerCutMidWrite, "rtc_corrupt": RtcCorrupt, "reset": Reset,

@@ -23,8 +23,11 @@ from .tally import Tally
 WS_IDLE_MS = 60_000         # as common reverse proxies have it
 GATEWAY = "10.73.0.1"       # the access point, which is also the name server
 CHIP = "10.73.0.15"
+ELSEWHERE = "10.76.0."      # the network behind the second access point
+WIRED = "10.74.0."          # that behind the cable
 BACKLOG = 40                # connections that a hanging broker leaves in its machine's queue, before that is full
 SERVE_MS = 3                # what a host takes to answer with a piece of a bundle
+LAN_DELAY_MS = 2            # one way over the cable
 BLOCK_MS = 10               # blocking calls from this length on are in the history
 
 
@@ -84,6 +87,7 @@ class Rig:
         chip.station.on_radio = self._radio
         self.dns = chip.name_servers[GATEWAY] = DnsServer()
         self.air = Air(kernel, chip.wifi.passes)
+        self.airs = {"wifi": self.air}
         if "delay_ms" in spec:
             self.air.delay_ms = spec["delay_ms"]
         if "loss" in spec:
@@ -93,6 +97,12 @@ class Rig:
         self.brokers = [self._broker(entry, number) for number, entry in enumerate(spec["brokers"])]
         chip.stack = Stack(kernel, self.air, chip.wifi, self.hosts.get, rng_for(seed, "tcp ticks").below(500))
         chip.stack.on_dial = self._dialled
+        self.cable = None
+        if spec.get("networks", 1) > 1:
+            self.ether.add(AccessPoint(wifi["ssid"] + "2", wifi["key"] + "2", bssid=b"\x02\xaa\x00\x00\x00\x02", channel=11, rssi=-65,
+                                       dhcp=self._router(ELSEWHERE)))
+        if spec.get("lan"):
+            self._add_lan()
         chip.resolver.resolve = self._timed(chip.resolver.resolve, "dns")
         chip.on_block = self._blocked
         self.bundles = {}           # id of an action that updates: its Pieces; opened now, the chip's files are all there is later
@@ -102,6 +112,18 @@ class Rig:
                 self.bundles[action["id"]] = Pieces(open("bundle-" + action["id"], "rb"))
         self.update = None          # the one of them that is being served
         self.tap = Tap(kernel, self.history, self.tally.note)
+
+    def _router(self, net):
+        """Another way to the same hosts: its DHCP server."""
+        self.chip.name_servers[net + "1"] = self.dns
+        return DhcpServer(Lease(net + "15", gateway=net + "1", dns=(net + "1",)))
+
+    def _add_lan(self):
+        from ...world.lan import Cable
+
+        self.cable = Cable(self._router(WIRED))
+        self.airs["lan"] = self.chip.add_lan(self.cable, lambda passes: Air(self.kernel, passes, LAN_DELAY_MS))
+        self.chip.lan.on_event = lambda name: self.history.chip("lan", "what", name)
 
     def _broker(self, entry, number):
         ip = entry["ip"]

@@ -32,6 +32,7 @@ _OTHERS = (0, 0, 0, 3, "next")
 # A broker that accepts and then drops us is worse than one that is away: these are what its breaker counts.
 _UNKIND = ("closed", "busy", "unacked", "protocol")
 _FORGET = const(18000)  # stamps: no wait outlives a reset by more than half an hour; a due time farther off is left over from another age
+_MOST_MS = const(90000)  # longest wait with a closed breaker, unless cap_ms allows more: after DNS at its worst
 _BLOCKED = const(4)  # asking DNS stops everything: so many times as long as it took, it is not asked again
 
 
@@ -101,7 +102,10 @@ class Target:
     def unpack(self, attempt, breaker, due, now, stamp):
         self.attempt = attempt
         self.breaker = breaker
+        cfg = self._cfg
         left = due - stamp & 0xFFFF
         if attempt and left < _FORGET:
-            self._due_at = ticks_add(now, left * 100)
-            self._last_ms = min(left * 100, self._cfg["cap_ms"])
+            # Stamps go back when the clock was set just before the reset: the wait is none that its settings do not allow.
+            left = min(left * 100, max(cfg["barred_ms"], cfg["open_ms"]) if is_open(breaker) else max(cfg["cap_ms"] * 2, _MOST_MS))
+            self._due_at = ticks_add(now, left)
+            self._last_ms = min(left, cfg["cap_ms"])

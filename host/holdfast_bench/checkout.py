@@ -9,6 +9,7 @@ from .choices import ROOT
 
 BOARDS = ROOT / "boards"
 SCENARIOS = ROOT / "tests" / "scenarios"
+REGRESSIONS = SCENARIOS / "regressions"
 FIRMWARE = ROOT / "firmware"
 SECRETS = ROOT / "secrets.json"
 SECRETS_EXAMPLE = ROOT / "secrets.example.json"

@@ -176,6 +176,19 @@ def test_due_time_of_another_age_is_no_wait():
     assert after.wait_ms(0) == 0
 
 
+def test_stamps_that_go_back_make_no_wait_that_the_settings_do_not_allow():  # the clock was set, and nobody saw it before the reset
+    t = target(policy="fixed")
+    t.failed("timeout", HOUR, 0, 0, chance)
+    after = target()
+    after.unpack(*t.pack(0, 9000), 0, 0)
+    assert 0 < after.wait_ms(0) <= 90000
+    t = target()
+    t.failed("auth", HOUR, 0, 0, chance)
+    after = target()
+    after.unpack(*t.pack(0, 8000), 0, 0)
+    assert after.wait_ms(0) == 900000  # a broker that bars the node, though, has its rest
+
+
 def test_asking_dns_in_vain_is_not_repeated_before_it_blocked_a_fifth_of_the_time():  # R8: it stops everything
     t = target(policy="fixed")
     t.failed("dns", 0, 7000, 0, chance)

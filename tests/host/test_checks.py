@@ -356,9 +356,12 @@ def test_a_hang_without_a_bite_is_bad_unless_the_life_ends_otherwise():  # R9
 
 def keeping_still(starts, arrived_s=None, **config):
     """A node starts again and again and gets nowhere, keeps still at last, and is useful again 900 s later."""
-    story = Story().accept(1).recv(1)
+    story = Story().state("down", "dialing").state("dialing", "online").accept(1)
+    story.t += 60_000
+    story.recv(1)  # useful until here
     for _ in range(starts):
         story.chip("reset", cause="panic")
+        story.boot("b0").state("down", "dialing").state("dialing", "online").accept(1).recv(1)  # what arrives at once does not count
     story.add("board/b1", "safe", on=True, starts=8, for_s=900, causes=[], errors=[])
     story.boot("b2").accept(1, 2) if arrived_s is None else story
     story.bench("cut")

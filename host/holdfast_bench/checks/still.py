@@ -1,26 +1,34 @@
 """Safe mode: a node keeps still only when so many starts in a row got nowhere as its setting `safe_boots` says, and no longer than
-`safe_s`. Starts are the chip's resets since the last message arrived, whatever the node counts itself. R9, R11."""
+`safe_s`. Starts are the chip's resets, whatever the node counts itself; a life got somewhere when messages still arrived after it had
+been online for `useful_ms`. R9, R11."""
 
 from .laws import Outcome, found, law
 from .ledger import numbered
 from .result import BAD
 
-SAFE_BOOTS, SAFE_S = 8, 900     # where the configuration does not say
+SAFE_BOOTS, SAFE_S, USEFUL_MS = 8, 900, 10_000     # where the configuration does not say
 SPREAD_MS = 5000                # for a clock that runs fast, and the way of what is told
 
 
 @law
 def still(case):
-    boots = case.plan.get("config", {}).get("safe_boots", SAFE_BOOTS)
-    starts, findings = {}, []
+    if not case.plan.get("switches_on", True):
+        return Outcome({}, [])
+    config = case.plan.get("config", {})
+    boots, useful_ms = config.get("safe_boots", SAFE_BOOTS), config.get("useful_ms", USEFUL_MS) + SPREAD_MS
+    starts, online_at, findings = {}, {}, []
     for e in case.events:
         kind, _, board = e["src"].partition("/")
         if kind == "chip" and e["ev"] == "reset":
             starts[board] = starts.get(board, 0) + 1
+            online_at.pop(board, None)
+        elif kind == "board" and e["ev"] == "state" and e["new"] != "suspect" and e["old"] != "suspect":
+            online_at[board] = e["t"] if e["new"] == "online" else None
         elif kind == "broker" and e["ev"] == "recv" and numbered(e):
             for each in [e["board"]] if "board" in e else list(starts):
-                starts.pop(each, None)
-        elif kind == "board" and e["ev"] == "safe" and e.get("on") and case.plan.get("switches_on", True):
+                if online_at.get(each) is not None and e["t"] - online_at[each] > useful_ms:
+                    starts[each] = 0
+        elif kind == "board" and e["ev"] == "safe" and e.get("on"):
             if not boots or starts.get(board, 0) < boots:
                 findings.append(found("still", BAD, "%s keeps still after %d starts that got nowhere, %s" % (
                     board, starts.get(board, 0), "%d are configured" % boots if boots else "though its configuration forbids that"), e["t"]))

@@ -5,7 +5,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from ..scenario import library, load
+from ..scenario import library, load, regressions
 from .common import JSON_HELP, out, table, told, write_json
 
 
@@ -20,11 +20,18 @@ def scenarios(
 ):
     """List the scenarios and what each one shows."""
     found = [(path, load(path)) for path in library(folder)]
+    kept = [(path, load(path)) for path in regressions()] if folder is None else []
     write_json([{"name": path.stem, "title": s.title, "shows": s.shows, "places": s.places, "boards": s.boards,
-                 "deadline_s": s.deadline_s} for path, s in found], json_file)
+                 "deadline_s": s.deadline_s, "regression": (path, s) in kept} for path, s in found + kept], json_file)
     if json_file == "-":
         return
-    rows = table("scenario", "what it shows", "requirements")
+    out.print(_rows("scenario", found))
+    if kept:
+        out.print(_rows("found by campaigns, and mended", kept))
+
+
+def _rows(heading, found):
+    rows = table(heading, "what it shows", "requirements")
     for path, scenario in found:
         rows.add_row("[bold]%s[/]" % path.stem, scenario.title, " ".join(scenario.shows))
-    out.print(rows)
+    return rows

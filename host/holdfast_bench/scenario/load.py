@@ -28,6 +28,11 @@ def library(folder=None):
     return sorted(Path(folder or checkout.SCENARIOS).glob("*.toml"))
 
 
+def regressions():
+    """The files of what campaigns have found and was mended, kept beside the library and sorted by name."""
+    return library(checkout.REGRESSIONS)
+
+
 def find(wanted):
     """Files meant by one SCENARIO argument: a name in the library, a file, or a folder of files. Raises BenchError."""
     path = Path(wanted)
@@ -40,7 +45,7 @@ def find(wanted):
         if path.is_file():
             return [path]
         raise BenchError("there is no scenario file %s" % wanted)
-    names = {f.stem: f for f in library()}
+    names = {f.stem: f for f in (*regressions(), *library())}
     if wanted in names:
         return [names[wanted]]
     raise BenchError("there is no scenario %r%s; `holdfast scenarios` lists them" % (wanted, _did_you_mean(wanted, names)))

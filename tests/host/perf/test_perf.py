@@ -50,7 +50,7 @@ def test_outages_are_measured_and_reported_for_machines(tmp_path):  # R12, R13, 
 def test_sizes_count_the_core_and_what_a_connected_program_has_in_use():
     done = perf("sizes", "--json", "-")
     figures = {f["name"]: f for f in json.loads(done.stdout)}
-    assert 10_000 < figures["core_mpy_bytes"]["value"] < figures["all_mpy_bytes"]["value"] < 100_000
+    assert 10_000 < figures["core_mpy_bytes"]["value"] < figures["all_mpy_bytes"]["value"] < 200_000  # all of it, what is loaded on demand included
     if figures["heap_kb"]["value"] is not None:
         assert 10 < figures["heap_kb"]["value"] < figures["heap_node_kb"]["value"] < 100
         assert figures["heap_kb"]["value"] < figures["heap_peak_kb"]["value"]

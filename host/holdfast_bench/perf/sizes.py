@@ -6,13 +6,14 @@ them frozen in, where they take no heap.
 """
 
 import contextlib
+import hashlib
 import json
 import subprocess
 import threading
 from pathlib import Path
 
-from .. import checkout
-from ..choices import choices
+from .. import checkout, reduce
+from ..choices import BUILD, choices
 from ..drivers.broker_mosquitto import Mosquitto
 from ..errors import BenchError
 from ..mpy import compiled
@@ -27,9 +28,9 @@ SILENT_S = 15
 SMALLEST_KB, LARGEST_KB = 16, 256
 
 
-def package():
-    """The firmware compiled as it is deployed."""
-    return compiled({"lib/holdfast": checkout.FIRMWARE / "holdfast"}, "firmware") / "lib"
+def package(kind="firmware"):
+    """A folder with the package, compiled as it is deployed, or as it is written: for programs that use it from within."""
+    return compiled({"lib/holdfast": checkout.FIRMWARE / "holdfast"}, kind) / "lib"
 
 
 def measure(said=lambda text: None):
@@ -75,7 +76,21 @@ def _command(program, port, heap_kb, **more):
     spec = {"config": {"wifi": [{"ssid": "perf"}], "brokers": [{"host": "127.0.0.1", "port": port}], "console": False, "watchdog_s": 0},
             "queued": 1, "heap": True, **more}
     path = ":".join(str(p) for p in (PLAIN, package(), choices().umqtt))
-    return [*choices().micropython32.command, "-X", "heapsize=%dk" % heap_kb, str(PLAIN / program), path], json.dumps(spec)
+    return [*choices().micropython32.command, "-X", "heapsize=%dk" % heap_kb, str(_program(program)), path], json.dumps(spec)
+
+
+def _program(name):
+    """The file of a program. The core's one uses the package from within, so it has to use the names of the build."""
+    path = PLAIN / name
+    names = package() / "holdfast" / reduce.FILE
+    if name != "core.py" or not names.exists():
+        return path
+    text = reduce.load(names.parent).translate(path.read_text())
+    made = BUILD / "perf" / hashlib.sha256(text.encode()).hexdigest()[:16] / name
+    if not made.exists():
+        made.parent.mkdir(parents=True, exist_ok=True)
+        made.write_text(text)
+    return made
 
 
 def _in_use(program, port, **more):

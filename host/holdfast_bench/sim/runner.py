@@ -17,9 +17,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import mpy
 from ..choices import BUILD, choices
 from ..errors import BenchError, TimedOut
 from ..mpy import compiled
+from ..reduce import FILE as NAMES
+from ..reduce import Names, Restorer
+from ..tracebacks import restored
 
 HEAP_KB = 120           # what the firmware has on an ESP32 that is joined to a network (field guide of facts, section 12)
 REAL_LIMIT_S = 300
@@ -98,18 +102,18 @@ def run(spec, folder=None, limit_s=REAL_LIMIT_S):
     with contextlib.ExitStack() as stack:
         work = Path(folder) if folder else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-sim-")))
         work.mkdir(parents=True, exist_ok=True)
-        _prepare(spec, work)
+        names = _prepare(spec, work)
         began = time.monotonic()
         said = _interpret(spec, work, limit_s)
-        return _outcome(work, time.monotonic() - began, said)
+        return _outcome(work, time.monotonic() - began, said, names)
 
 
 def _prepare(spec, work):
-    """The folder of the run. Everything in it has the same name in every run: names are on the heap, too."""
-    flash, source = work / "flash", Path(spec.firmware)
+    """The folder of the run. Everything in it has the same name in every run: names are on the heap, too. -> the Names of the firmware's build."""
+    flash, source, names = work / "flash", Path(spec.firmware), Names({})
     shutil.rmtree(flash, ignore_errors=True)
     if (source / "holdfast").is_dir():
-        _deploy(source, flash)
+        names = _deploy(source, flash)
     else:
         shutil.copytree(source, flash, ignore=shutil.ignore_patterns("__pycache__"))
     if spec.main:
@@ -123,14 +127,16 @@ def _prepare(spec, work):
         "plan": spec.plan, "seed": spec.seed, "board": spec.board, "wifi": spec.wifi, "brokers": spec.brokers,
         "flash": "flash", "frozen": "frozen", **(spec.world or {})}))
     (work / "history.jsonl").unlink(missing_ok=True)
+    return names
 
 
 def _deploy(source, flash):
     """What holdfast deploy puts onto a board, with the package compiled: byte code is what a node in the field runs."""
-    package = compiled({"lib/holdfast": source / "holdfast"}, "firmware")
-    shutil.copytree(package / "lib", flash / "lib")
+    package, names = mpy.firmware(source / "holdfast")
+    shutil.copytree(package, flash / "lib" / "holdfast", ignore=shutil.ignore_patterns(".sources", NAMES))
     for path in sorted(source.glob("*.py")):
         shutil.copyfile(path, flash / path.name)
+    return names
 
 
 def _link(path, target):
@@ -240,12 +246,29 @@ GATEWAY_KB = 48         # the code of a gateway or a WebSocket server, and what 
 PLAN_FACTOR = 3         # bytes of heap that a byte of the plan's JSON takes, generously: about 2 were seen
 
 
-def _outcome(work, real_s, said):
+def _outcome(work, real_s, said, names):
     history = work / "history.jsonl"
     last = _last_event(history)
     if not last or last.get("src") != "sim" or last.get("ev") != "end":
         raise SimulationError("the simulation ended without a last word; last event: %s" % last)
+    _restore(history, names)
     return Outcome(history.read_bytes(), real_s, last["virtual_ms"], last["events"], said.decode("utf-8", "replace").strip())
+
+
+def _restore(history, names):
+    """Tracebacks in the history, where there are any, with the names of the source."""
+    data = history.read_bytes()
+    if b'File \\"' not in data:
+        return
+    restorer, lines = Restorer(lambda: names), []
+    for line in data.split(b"\n"):
+        event = _event(line) if b'"ev":"text"' in line or b'"trace":' in line else None
+        if event and "trace" in event:
+            line = json.dumps(restored(event, lambda: names), separators=(",", ":"), ensure_ascii=False).encode()
+        elif event and event["ev"] == "text":
+            line = json.dumps({**event, "text": restorer.line(event["text"])}, separators=(",", ":"), ensure_ascii=False).encode()
+        lines.append(line)
+    history.write_bytes(b"\n".join(lines))
 
 
 def _last_event(path):

@@ -242,7 +242,7 @@ async def main():
     except ValueError as e:
         print("refused:", e)
     await stop
-    print("stopped with", node.outbox.waiting, "waiting, state", node.state)
+    print("stopped with", node.queued, "waiting, state", node.state)
 
 node.run(main())
 """
@@ -291,8 +291,7 @@ for topic, payload, named in BAD:
         print("taken", topic, named)
     except ValueError as e:
         print("no:", str(e)[:40])
-print("waiting", node.outbox.waiting, node.outbox.block.next_seq)
-node.publish("sensor/n", "1")
+print("waiting", node.queued, node.publish("sensor/n", "1"))
 node.run()
 """
     s = Story(run_s=20, app=app)

@@ -92,7 +92,7 @@ async def main():
             await asyncio.sleep_ms(spec["every_ms"])
         else:
             await asyncio.sleep(1)
-        if spec.get("heap") and node.state == "online" and not node.outbox.seqs:
+        if spec.get("heap") and node.state == "online" and not node.queued:
             spec["heap"] = False
             gc.collect()
             say("heap", "%d %d" % (gc.mem_alloc() - _before, _before))

@@ -1,0 +1,152 @@
+"""The build with short names: the same firmware, smaller, and its tracebacks still readable. R41, R49"""
+
+import ast
+import re
+import subprocess
+
+import pytest
+
+from holdfast_bench import checkout, mpy, reduce
+from holdfast_bench.choices import choices
+from holdfast_bench.cli import app_of
+from holdfast_bench.errors import BenchError
+from holdfast_bench.scenario import compile_plan, load
+from holdfast_bench.sim import stock_spec
+from holdfast_bench.sim.runner import run
+from typer.testing import CliRunner
+
+PACKAGE = checkout.FIRMWARE / "holdfast"
+SOURCES = {path.stem: path.read_text() for path in sorted(PACKAGE.glob("*.py"))}
+ALIKE = ("ap_outage", "watchdog_hang", "power_cut", "messy_network")
+
+
+@pytest.fixture(scope="module")
+def names():
+    return reduce.names(SOURCES)
+
+
+def test_what_stands_in_a_module_can_be_turned_back(names):
+    for module, replaced in names.modules.items():
+        text = names.translate(SOURCES[module])
+        back = reduce.Names({"all": {original: short for short, original in replaced.items()}})
+        assert back.translate(text) == SOURCES[module], module
+
+
+def test_lines_stay_where_they_are_and_every_module_is_python(names):
+    for module, text in SOURCES.items():
+        short = names.translate(text)
+        ast.parse(short)
+        assert len(short.splitlines()) == len(text.splitlines())
+
+
+def test_a_class_and_what_it_is_derived_from_share_no_replacement(names):
+    base = "class Base:\n    def first_thing(self):\n        return 1\n"
+    package = {"__init__": "", "base": base, "other": "from .base import Base\n\n\nclass Other(Base):\n    def second_thing(self):\n        return 2\n"}
+    made = reduce.names(package)
+    assert made.short["first_thing"] != made.short["second_thing"]
+    assert not reduce._MQTT & set(names.modules["session"])  # Session is derived from umqtt's client
+
+
+def test_what_an_application_uses_keeps_its_name(names):
+    page = (checkout.ROOT / "docs" / "firmware.md").read_text()
+    api = page[page.index("## The API"):page.index("## Configuration")]
+    words = {word for row in re.findall(r"^\| `([^|]*)` \|", api, re.M) for word in re.findall(r"[a-z_]+", re.sub('"[^"]*"', "", row))}
+    assert {"publish", "typed", "queued", "watch", "announce", "settled", "limit_ms", "ttl_s", "upload_every"} <= words
+    assert not words & set(names.short)
+    assert not {"Node", "Typed", "ConfigError", "Full", "Fault", "VERSION", "release"} & set(names.short)
+
+
+def test_names_that_come_from_outside_are_left_alone():
+    package = {"__init__": "", "one": "class A:\n    def connect(self, own_name):\n        self.own_too = own_name\n        self.wlan.connect(reconnects=1)\n"}
+    made = reduce.names(package)
+    text = made.translate(package["one"])
+    assert "own_name" not in text and "own_too" not in text
+    assert "def connect(self" in text and ".wlan.connect(reconnects=1)" in text
+
+
+def test_a_name_made_up_at_run_time_is_refused():
+    with pytest.raises(BenchError, match="one.py, line 2: getattr"):
+        reduce.names({"__init__": "", "one": "def f(a, b):\n    return getattr(a, b)\n"})
+
+
+def test_one_made_up_for_a_module_of_the_chip_is_not():
+    assert reduce.names({"__init__": "", "one": "import network\n\n\ndef f(own_name):\n    return getattr(network, own_name)\n"}).short
+
+
+def test_an_attribute_that_only_others_set_is_like_no_other():
+    package = {"a": "class A:\n    def __init__(self):\n        self.first_thing = 1\n", "b": "def fill(obj):\n    obj.second_thing = 2\n", "__init__": ""}
+    made = reduce.names(package)
+    assert made.short["first_thing"] != made.short["second_thing"]
+
+
+def test_every_module_is_smaller_and_whole(tmp_path):
+    """Also with a module of one's own, and unlike a build for reading."""
+    short, made = mpy.firmware(PACKAGE)
+    written = mpy.compiled({"holdfast": PACKAGE}, "written") / "holdfast"
+    assert {p.name for p in short.glob("*.mpy")} == {p.name for p in written.glob("*.mpy")} == {m + ".mpy" for m in SOURCES}
+    assert sum(p.stat().st_size for p in short.glob("*.mpy")) < 0.9 * sum(p.stat().st_size for p in written.glob("*.mpy"))
+    assert made.modules == reduce.load(short).modules
+
+
+@pytest.mark.skipif(not choices().micropython32, reason="no 32-bit MicroPython on this machine")
+def test_the_interpreter_knows_the_names_that_are_said_to_be_known(tmp_path):
+    every, more = reduce.known()
+    (tmp_path / "words").write_text("\n".join([*every, *more, "certainly_unknown"]))
+    (tmp_path / "ask.py").write_text("import micropython\nclass O: pass\no = O()\nfor w in open('words'):\n    setattr(o, w.strip(), 0)\nmicropython.qstr_info(1)\n")
+    said = subprocess.run([*choices().micropython32.command, "ask.py"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    news = set(re.findall(r"^Q\((.*)\)$", said, re.M))
+    assert "certainly_unknown" in news and not news & {*every, *more}
+
+
+FAULTY = """
+import asyncio
+import holdfast
+node = holdfast.Node("config.json")
+
+async def measure():
+    node.publish("sensor/n", "1")
+    node.typed("sensor/air", "temp:%")
+
+node.run(measure())
+"""
+
+
+def test_tracebacks_name_what_the_source_has(tmp_path):  # R36
+    spec = stock_spec(compile_plan(load(checkout.SCENARIOS / "ap_outage.toml"), "ap_outage", 1))
+    spec.main = tmp_path / "app.py"
+    spec.main.write_text(FAULTY)
+    trace = next(e["trace"] for e in run(spec).events() if e["ev"] == "err" and e["code"] == "app")
+    assert 'File "holdfast/typed.py", in _field' in trace, trace
+    assert "ValueError: field 'temp:%'" in trace
+
+
+def test_a_traceback_that_somebody_has_copied_is_turned_back_by_a_command(names, tmp_path):
+    field = next(short for short, original in names.modules["typed"].items() if original == "_field")
+    text = tmp_path / "seen.txt"
+    text.write_text('Traceback (most recent call last):\n  File "main.py", line 7, in measure\n  File "typed", line 1, in %s\nAttributeError: \'Typed\' object has no attribute \'%s\'\n' % (field, field))
+    said = CliRunner().invoke(app_of(("traceback",)), ["traceback", str(text)])
+    assert said.exit_code == 0, said.output
+    assert said.output.splitlines() == ["Traceback (most recent call last):", '  File "main.py", line 7, in measure', '  File "holdfast/typed.py", in _field',
+                                        "AttributeError: 'Typed' object has no attribute '_field'"]
+
+
+def histories(name, seed, monkeypatch):
+    plan = compile_plan(load(checkout.SCENARIOS / (name + ".toml")), name, seed)
+    for lines in ("", "1"):
+        monkeypatch.setenv("HOLDFAST_LINES", lines)
+        yield re.sub(rb'free\\+": \d+', b"free", run(stock_spec(plan)).history)
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_it_does_to_the_byte_what_the_source_does(name, monkeypatch):
+    """The same history from both builds, but for the free heap."""
+    short, written = histories(name, 1, monkeypatch)
+    assert short == written
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", sorted(path.stem for path in checkout.SCENARIOS.glob("*.toml") if "sim" in load(path).places and load(path).boards == 1))
+def test_it_does_so_in_every_scenario(name, monkeypatch):
+    for seed in (1, 2, 3):
+        short, written = histories(name, seed, monkeypatch)
+        assert short == written

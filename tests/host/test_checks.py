@@ -323,6 +323,18 @@ def test_a_report_that_the_power_cut_off_is_beyond_the_promise_for_one_piece_of_
     assert given_up(100, next_drop=99)["lost"] == 88  # more than a piece
 
 
+def test_qos_2_is_beyond_the_promise_where_a_broker_lost_its_session_and_its_connack_was_lost_too():  # R16
+    def judged(seen, qos=2):
+        story = Story().accept(1, q=qos).add("broker", "connect", client="b1", present=False)
+        if seen:
+            story.state("dialing", "online")
+        story.add("broker", "connect", client="b1", present=True).state("dialing", "online").add("board/b1", "ack", i=1)
+        return story.accept(2).recv(2).drained().judge().numbers
+
+    assert judged(seen=False)["beyond_promise"] == 1 and judged(seen=False)["lost"] == 0
+    assert judged(seen=True)["lost"] == 1 and judged(seen=False, qos=1)["lost"] == 1
+
+
 def test_a_tear_that_was_set_strikes_at_the_next_write_whenever_that_is_and_once():
     def torn(*causes):
         story = Story().accept(1).recv(1).bench("fault", id="tear")

@@ -93,6 +93,8 @@ class _Fold:
         self.unnumbered = 0  # messages that never got a number: reported dropped, and not seen to be refused
         self.by_seq = {}  # (board, boot epoch, seq) → Message
         self.received = {}  # life → {n: instants}; the broker may be quicker than the console
+        self.begun = {}  # board → instant at which its broker began a session anew, not yet known to have been seen by the board
+        self.unseen = {}  # board → instants of those that it never got to know of: the CONNACK was lost
         self.given_up = {}  # board → (boot epoch, seq) behind the last piece that was reported as given up for want of room
         self.cut_off = []  # (board, boot epoch, seq) of where the power may have cut off such a report
 
@@ -191,6 +193,17 @@ class _Fold:
         if found:
             self.received.setdefault(found[0], {}).setdefault(found[1], []).append(e["t"])
 
+    def _broker_connect(self, _, e):
+        name = e.get("client")
+        if name in self.begun:
+            self.unseen.setdefault(name, []).append(self.begun.pop(name))
+        if not e.get("present", True):
+            self.begun[name] = e["t"]
+
+    def _board_state(self, name, e):
+        if e["new"] == "online" and e["old"] == "dialing":
+            self.begun.pop(name, None)
+
     def _bench_cut(self, _, e):
         self.ledger.cut_at = e["t"]
 
@@ -213,6 +226,9 @@ class _Fold:
             m.received_at = received.get(n, [])
             m.memory_lost = m.acked_at is None and self._lost_rtc_between(
                 its.board, m.accepted_at if m.accepted_at is not None else its.born_at or 0, m.flash_at)
+            if m.qos == 2 and m.acked_at is not None and m.accepted_at is not None:
+                # The broker has lost the session with its PUBREC, and told nobody: docs/firmware.md, what QoS 2 cannot do.
+                m.memory_lost = m.memory_lost or any(m.accepted_at <= t <= m.acked_at for t in self.unseen.get(its.board, []))
             self.ledger.messages.append(m)
 
     def _beyond(self, board, epoch, seq):

@@ -1,9 +1,10 @@
 """The time line itself: expectations met by their deadlines, faults that took effect, a drain that ended empty.
 
-A missed expectation is bad. A fault that did not take effect, or a run cut short, shows nothing: unknown.
+A missed expectation is bad, and so is a drain that waited in vain, unless for what is beyond the promise only. A fault that did not take effect, or a run cut short, shows nothing: unknown.
 """
 
 from .laws import Outcome, found, law
+from .lost import missing_of
 from .result import BAD, UNKNOWN
 
 
@@ -18,7 +19,7 @@ def steps(case):
         if e.get("ok") is False:
             findings.append(found("fault", UNKNOWN, "%s did not take effect: %s" % (e["id"], e.get("why", "no reason known")), e["t"]))
     for e in case.of("bench", "drained"):
-        if not e["ok"]:
+        if not e["ok"] and (missing_of(case.ledger) or not any(m.memory_lost and not m.received_at for m in case.ledger.messages)):
             findings.append(found("drain", BAD, "not drained %.0f s after everything was healed: %s" % (e["within_ms"] / 1000, e["missing"]), e["t"]))
     for e in case.of("bench", "stopped"):
         findings.append(found("run", UNKNOWN, "the run was cut short: %s" % e["why"], e["t"]))

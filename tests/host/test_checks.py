@@ -390,3 +390,19 @@ def test_a_node_may_keep_still_after_so_many_starts_only_and_recovers_when_that_
     assert keeping_still(8, arrived_s=1100) == ["recovery"]
     assert keeping_still(7) == ["still"] and keeping_still(3, safe_boots=3) == [] and keeping_still(9, safe_boots=0) == ["still"]
     assert keeping_still(8, arrived_s=500, safe_s=300) == ["recovery"]
+
+
+def qos2(story, broker, n=1):
+    return story.add("broker", "recv", topic="h/b1/sensor/n", payload="%s:%d x" % (story.life, n), qos=2, retain=False, dup=True, broker=broker)
+
+
+def test_qos_2_arrives_once_at_a_broker_that_the_node_stayed_with():  # R16
+    story = qos2(qos2(Story().accept(1), 0).add("broker", "connect", broker=0, present=True), 0).drained()
+    assert ("exactly_once", "bad") in laws(story.judge())
+
+
+def test_qos_2_may_arrive_again_at_a_broker_that_the_node_has_come_back_to_from_another():
+    """A node keeps the state of the deliveries of one broker; that of the one it left is gone."""
+    story = qos2(Story().accept(1), 1)
+    story.add("broker", "connect", broker=0, present=True).add("broker", "connect", broker=1, present=True)
+    assert "exactly_once" not in [law for law, _ in laws(qos2(story, 1).drained().judge())]

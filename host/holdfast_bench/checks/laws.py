@@ -1,6 +1,7 @@
 """What a law is: a pure function over one case (history, ledger, plan) that adds numbers and findings to the result."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from .ledger import Ledger
 from .result import Finding
@@ -16,7 +17,14 @@ class Case:
 
     def of(self, kind, ev):
         """Events `ev` of sources of this kind ("board", "chip", "broker", "bench"), in order."""
-        return [e for e in self.events if e["ev"] == ev and e["src"].partition("/")[0] == kind]
+        return [e for e in self._by_name.get(ev, ()) if e["src"].partition("/")[0] == kind]
+
+    @cached_property
+    def _by_name(self):
+        found = {}
+        for e in self.events:
+            found.setdefault(e["ev"], []).append(e)
+        return found
 
     def action(self, own_id):
         """The action of the plan that a bench event belongs to; empty for one that the plan does not know."""

@@ -7,6 +7,7 @@ firmware believes: a number missing between two others of a life was handed over
 import base64
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ..envelope import open_envelope
 
@@ -23,6 +24,8 @@ PIECE_MAX = 64
 
 # A bound against corrupt numbers: a life has fewer messages than this.
 NUMBERS_MAX = 5_000_000
+
+KEPT = 20_000  # messages whose envelope is remembered once it was opened
 
 
 @dataclass
@@ -58,17 +61,28 @@ class Ledger:
 
 def numbered(e):
     """(life, n) of a `recv` event, or None when it carries no numbered message."""
-    opened = envelope(e)
-    found = _NUMBERED.match(opened.payload.decode("utf-8", "replace")) if opened else None
-    return (found.group(1), int(found.group(2))) if found else None
+    return _numbered(e.get("payload64"), e.get("payload", ""))
 
 
 def envelope(e):
     """The opened envelope (envelope.Opened) of a `recv` event; None when it is damaged."""
+    return _opened(e.get("payload64"), e.get("payload", ""))
+
+
+# Many laws ask the same of the same messages.
+@lru_cache(KEPT)
+def _opened(payload64, payload):
     try:
-        return open_envelope(base64.b64decode(e["payload64"], validate=True) if "payload64" in e else e.get("payload", "").encode())
+        return open_envelope(payload.encode() if payload64 is None else base64.b64decode(payload64, validate=True))
     except ValueError:
         return None
+
+
+@lru_cache(KEPT)
+def _numbered(payload64, payload):
+    opened = _opened(payload64, payload)
+    found = _NUMBERED.match(opened.payload.decode("utf-8", "replace")) if opened else None
+    return (found.group(1), int(found.group(2))) if found else None
 
 
 def fold(events):

@@ -12,6 +12,7 @@ QUIET_MS = 40_000   # online for so long without a message from before the cut: 
 GAPS_MAX = 32       # of one life: more are not told apart, the oldest is taken for given up
 GHOSTS_KEPT = 60    # lives before a loss of power of which something may lie in flash
 LIVES_MAX = 48      # with something missing: beyond, those that miss one message only are kept as four bytes each (a battery node: a life a message)
+DROPS_MODULO = 1 << 16  # the sum in a boot event
 LIVES_KEPT = 8      # lives that miss nothing and are remembered all the same: an application may have several at a time
 
 
@@ -81,6 +82,8 @@ class Tally:
         self._ghosts = []           # names of lives whose RTC memory is gone: what they have in flash may still come
         self._spooled = False       # something was moved to flash
         self._dropped = 0           # messages the firmware gave up, as it says
+        self._told = 0              # of those, accepted ones, in this epoch
+        self._epoch = None
         self._cut = False
         self._empty = False         # a life has begun since the cut with nothing to send: a node that sleeps is never online for long
         self.heard = False          # a command came through after the cut
@@ -109,6 +112,7 @@ class Tally:
             self.still_until_ms = 0
             if self._cut and data.find(b'"queued": 0,') > 0:
                 self._empty = True
+            self._made_good(data)
         elif data.startswith(b'safe"', start):
             try:
                 self.still_until_ms = self._kernel.now_ms + loads(data[1:])["for_s"] * 1000
@@ -118,9 +122,27 @@ class Tally:
             self._spooled = True
         elif data.startswith(b'drop"', start):
             try:
-                self._dropped += loads(data[1:]).get("n", 1)
+                drop = loads(data[1:])
+                n = drop.get("n", 1)
+                self._dropped += n
+                if drop.get("i"):
+                    self._told += n
             except ValueError:
                 pass
+
+    def _made_good(self, data):
+        """A reset cut off the report of a drop: the sum that comes with the next start says how many there were in its epoch."""
+        try:
+            boot = loads(data[1:])
+            epoch, drops = boot.get("epoch"), boot.get("drops", self._told)
+        except ValueError:
+            return
+        if epoch != self._epoch:
+            self._epoch, self._told = epoch, 0
+        untold = (drops - self._told) % DROPS_MODULO
+        if untold < DROPS_MODULO // 2:
+            self._dropped += untold
+            self._told = drops
 
     def _life(self, data, begin, end):
         for i in range(len(self._lives) - 1, -1, -1):

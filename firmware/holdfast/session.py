@@ -291,7 +291,8 @@ class Session(MQTTClient):
         if qos == 3 or start > len(body):
             raise Fault("protocol", "malformed PUBLISH")
         pid = unpack_from(">H", body, at)[0] if qos else 0
-        if qos < 2 or self._inbox().remember(pid):
+        # Known, but not sent again: another message, of a session that began unseen because its CONNACK was lost.
+        if qos < 2 or self._inbox().remember(pid) or not op & 8:
             self.stale = op & 1
             self._owner.message(bytes(body[2:at]), body[start:] if length == len(body) else None)
         if qos:

@@ -439,6 +439,16 @@ def test_broker_that_sends_and_does_not_read_is_left():
         assert e.args == ("protocol", "flood")
 
 
+def test_a_known_id_that_is_not_sent_again_is_another_message():  # R16: the session that knew it was lost, and so was the CONNACK that said so
+    line = Line()
+    line.connack()
+    line.hear(publish(b"b/n1/cmd/x", b"one", 2, 40))
+    line.again()
+    line.connack(present=1)
+    line.hear(publish(b"b/n1/cmd/x", b"two", 2, 40) + publish(b"b/n1/cmd/x", b"two", 2, 40, dup=1))
+    assert line.messages == [(b"b/n1/cmd/x", b"one"), (b"b/n1/cmd/x", b"two")]
+
+
 def test_broker_that_never_releases_its_messages_is_left():  # QoS 2 ids are remembered: not for ever
     line = Line(out_bytes=1440)
     line.connack()

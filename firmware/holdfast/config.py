@@ -41,6 +41,7 @@ TABLE = (
     ("open_ms", 30000, (1000, 3600000)),  # how long such a broker is left alone [ms]
     ("barred_ms", 900000, (1000, 86400000)),  # pause after a broker has refused name or password [ms]
     ("return_s", 60, (0, 3600)),  # with a backup broker: how often a preferred one is looked for, less often while it does not answer; 0: never [s]
+    ("standby_s", 0, (0, 3600)),  # with a backup broker: a second connection is kept open to it, renewed so often; 0: none, see [paths.md](paths.md) [s]
     ("wifi_join_ms", 8000, (3000, 60000)),  # limit for one attempt to associate; the DHCP answer gets 20 s [ms]
     ("wifi_pm", 0, (0, 2)),  # radio power saving: 0 none, 1 and 2 save power and delay what comes in by up to a second
     ("lease_s", 3600, (0, 86400)),  # how long a remembered address is used without asking DHCP again; 0: never [s]

@@ -22,7 +22,7 @@ async def watch(ends, at, pause_ms, dial_ms, offer, before_dns, stamp):
             if end.target.wait_ms(ticks_ms()):
                 continue
             try:
-                line = await _connected(end, dial_ms, before_dns, stamp())
+                line = await connected(end, dial_ms, before_dns, stamp())
             except (Fault, TimeoutError):
                 continue
             return offer(number, line)
@@ -36,7 +36,7 @@ async def _pause(ms):
 
 
 # An open transport to the broker. The port, not only the host, has to answer (R8); it becomes the session's.
-async def _connected(end, dial_ms, before_dns, stamp):
+async def connected(end, dial_ms, before_dns, stamp):
     line = end.transport()
     good = False
     try:

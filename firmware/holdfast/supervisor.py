@@ -1,6 +1,6 @@
 # supervisor.py - keeps the node connected: drives path, wire and session by the state table, and seeks the cause of trouble.
 # May import: asyncio, and everything of the connection (errors, states, ladder, retry, rtt, session,
-# session_frames, session_raw, wire, endpoint, failover, bell).
+# session_frames, session_raw, wire, endpoint, failover, standby, bell).
 # Time: ticks. One task sleeps until its next deadline or until the bell.
 # Blocks: for DNS, asked only when remembered addresses fail; path.py says what the radio costs.
 from asyncio import create_task, sleep_ms
@@ -68,6 +68,7 @@ class Supervisor:
         self._choose()
         self._offer = None  # (number of a preferred broker, transport that is connected to it)
         self._watch = None  # the task that looks for one
+        self._standby = None
         self._return_ms = cfg["return_s"] * 1000
         self._outage = stamp()
         self._climbed_s = 0  # length of the outage when the ladder was last used
@@ -206,7 +207,8 @@ class Supervisor:
         wire = self._wire
         end = self.ends[self.at]
         now = ticks_ms()
-        wait = 0 if self._offer else end.target.wait_ms(now)
+        warm = self._offer
+        wait = 0 if warm else end.target.wait_ms(now)
         if wait:
             return self._to("wait")
         if not self._path.up():
@@ -236,6 +238,8 @@ class Supervisor:
         self._confirmed = self._subscribed
         self._subscribed = -1
         self.session.begin(ticks_ms(), end)
+        if warm:
+            self.session.patience = limit  # it was open: whether it still is, shows at once
         wire.flush()
         await self._serve()
 
@@ -343,6 +347,12 @@ class Supervisor:
         self._box.dirty = True
         self._to("accepted", "session kept" if present else "new session")
         self.bell.ring()  # subscriptions go out now, not when the node next has something to say
+        if self._cfg["standby_s"] and len(self.ends) > 1:
+            if not self._standby:
+                from .standby import Standby
+
+                self._standby = Standby(self.ends, self._cfg["standby_s"] * 1000, self._cfg["dial_ms"] * 2, self.before_dns, self._stamp)
+            self._standby.start(self.at)
         if self.at and self._return_ms:
             from .failover import watch
 
@@ -407,6 +417,7 @@ class Supervisor:
         self._node.error(kind, cause)
         if kind == "closed" and self.state == "dialing":
             end.patient = not end.patient  # it may not like messages before its CONNACK: the next try waits
+        warm = self._standby and self._path.up() and self._standby.take()
         self._hang_up()
         if kind == "memory":
             gc.collect()
@@ -414,7 +425,7 @@ class Supervisor:
             self._wifi.failed("wifi", self._outage_ms(), 0, now, _chance)
             return self._climb()
         path = self._path
-        if not path.up() or path.many and path.blame(kind):
+        if not path.up() or path.many and not warm and path.blame(kind):
             self._node.emit("link", {"up": False, "why": kind})
             return self._to("path_down", kind)
         follows = end.target.failed(kind, self._outage_ms(), spent, now, _chance)
@@ -427,7 +438,10 @@ class Supervisor:
             self._returning = False
             self._return_ms = min(self._return_ms * 2, 3600000)
             follows = follows or "next"  # at once: the broker that we left for it was a good one
-        if follows:
+        if warm:
+            self.at = warm[0]
+            self._offer = warm
+        elif follows:
             self._next(now)
         self._save()
         barred = self.ends[self.at].target.wait_ms(now) > self._cfg["open_ms"]
@@ -450,6 +464,8 @@ class Supervisor:
             self._offer[1].close()
             self._offer = None
         self._moving = None
+        if self._standby:
+            self._standby.close()
         self._wire.close()
         self.session.up = self.session.late = False
         self._box.rewind()
@@ -484,7 +500,7 @@ class Supervisor:
 
     async def _rest(self):
         while not self.stopping:
-            wait = self.ends[self.at].target.wait_ms(ticks_ms())
+            wait = 0 if self._offer else self.ends[self.at].target.wait_ms(ticks_ms())
             if not self._path.up():
                 return self._to("path_down")
             if not wait:

@@ -53,6 +53,8 @@ KINDS = {
     "hundred_rtt200_s": Kind("s", "100 queued messages acknowledged, round trip 200 ms", 0.45),
     "hundred_rtt50_direct_s": Kind("s", "100 queued messages, round trip 50 ms, broker without relay"),
     "hundred_rtt200_direct_s": Kind("s", "100 queued messages, round trip 200 ms, broker without relay"),
+    "standby_switch_rtts": Kind("round trips", "switch to a backup broker kept at the ready (`standby_s`), to the first message acknowledged", 2),
+    "cold_switch_rtts": Kind("round trips", "… to one that is not"),
     "stall_ms": Kind("ms", "longest stall of a 50 ms sampler in a 30 s blackhole", 20),
     "lost": Kind("messages", "messages lost over the four outages", 0),
     "heap_kb": Kind("KB", "heap in use after gc, connected, 32-bit: core", 24),

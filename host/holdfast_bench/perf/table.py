@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from . import beside, machinery, memory, outages, sizes
+from . import beside, machinery, memory, outages, sizes, standby
 from .figures import KINDS
 from .link import NoLink
 
@@ -24,6 +24,7 @@ def _clients(runs, others, said):
 
 PARTS = {
     "clients": _clients,
+    "standby": lambda runs, others, said: standby.measure(range(1, runs + 1), lambda text: said(text, 0, 1)),
     "sizes": lambda runs, others, said: sizes.measure(lambda text: said(text, 0, 1)),
     "memory": lambda runs, others, said: memory.measure(lambda text: said(text, 0, 1)),
     "machinery": lambda runs, others, said: machinery.measure(lambda text: said(text, 0, 1)),

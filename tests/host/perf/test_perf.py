@@ -47,6 +47,12 @@ def test_outages_are_measured_and_reported_for_machines(tmp_path):  # R12, R13, 
     assert "recover_refused_s" in done.stdout and "met" in done.stdout
 
 
+def test_a_broker_at_the_ready_is_measured_beside_one_that_is_not():  # R29
+    done = perf("standby", "--runs", "1", "--json", "-")
+    figures = {f["name"]: f for f in json.loads(done.stdout)}
+    assert figures["standby_switch_rtts"]["met"] is True and 0.9 <= figures["standby_switch_rtts"]["value"] < figures["cold_switch_rtts"]["value"]
+
+
 def test_sizes_count_the_core_and_what_a_connected_program_has_in_use():
     done = perf("sizes", "--json", "-")
     figures = {f["name"]: f for f in json.loads(done.stdout)}

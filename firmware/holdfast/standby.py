@@ -1,0 +1,122 @@
+# standby.py - a connection to the next broker, kept open beside the one in use (R29): a switch then costs no connecting.
+# May import: asyncio, gc, micropython, failover, errors, esp32; the brokers are handed in.
+# Time: ticks; stamps are handed in.   Blocks: for DNS, when the broker's address is not known.   Loaded only with the setting `standby_s`.
+#
+# It is open, its TLS or WebSocket handshake is done, and nothing has been said on it: CONNECT and the first messages are one flight, their
+# acknowledgements the next. A second session under the node's name would be worse: brokers of one cluster end the first one for it, and a lost one has its last will published.
+from asyncio import TimeoutError, core, create_task, sleep_ms, wait_for_ms
+import gc
+from micropython import const
+from time import ticks_diff, ticks_ms
+
+from .errors import Fault
+from .failover import connected
+
+_AGAIN_MS = const(1000)  # after a failed try, doubled each time up to
+_AGAIN_MAX_MS = const(60000)
+_HEAP = const(16384)  # left to the application, and what TLS takes of the other heap in one piece
+_TLS_HEAP = const(49152)
+
+
+async def _readable(sock):
+    yield core._io_queue.queue_read(sock)
+
+
+# Is there room for another TLS connection in the heap that MicroPython does not manage?
+def _room():
+    import esp32
+
+    return max([area[2] for area in esp32.idf_heap_info(esp32.HEAP_DATA)]) >= _TLS_HEAP
+
+
+def _secured():
+    pass
+
+
+class Standby:
+    # ends: the brokers. renew_ms: how long a connection is kept without being used.
+    def __init__(self, ends, renew_ms, dial_ms, before_dns, stamp):
+        self._ends = ends
+        self._renew_ms = renew_ms
+        self._dial_ms = dial_ms
+        self._before_dns = before_dns
+        self._stamp = stamp
+        self._task = None
+        self._number = 0  # of the broker that the line leads to
+        self._line = None
+
+    # Broker number `at` is in use: keeps a connection to the next one that can be reached.
+    def start(self, at):
+        self.close()
+        if at + 1 < len(self._ends):
+            self._task = create_task(self._keep(at))
+
+    # Ends that. The open connection, if any, as (number of the broker, transport): it is the caller's then.
+    def take(self):
+        line = self._line
+        self._line = None
+        self.close()
+        return (self._number, line) if line else None
+
+    def close(self):
+        if self._task:
+            self._task.cancel()
+            self._task = None
+        self._drop()
+
+    def _drop(self):
+        if self._line:
+            self._line.close()
+            self._line = None
+
+    async def _keep(self, at):
+        pause = _AGAIN_MS
+        while True:
+            for number in range(at + 1, len(self._ends)):
+                if await self._fresh(number):
+                    break
+            if self._line and await self._lasts():
+                pause = _AGAIN_MS
+                continue  # the one before is dropped when its successor is there
+            self._drop()
+            await sleep_ms(pause)
+            pause = min(pause * 2, _AGAIN_MAX_MS)
+
+    # A new connection in place of the one there is: open, and its handshake begun.
+    async def _fresh(self, number):
+        end = self._ends[number]
+        gc.collect()
+        if gc.mem_free() < _HEAP or end.broker["tls"] and not _room():
+            return False
+        line = None
+        try:
+            line = await connected(end, self._dial_ms, self._before_dns, self._stamp())
+            line.secure()
+            line.secure = _secured  # for whoever takes it over
+            line.read(bytearray(1), False)
+        except (Fault, TimeoutError, MemoryError):
+            if line:
+                line.close()
+            return False
+        self._drop()
+        self._number = number
+        self._line = line
+        return True
+
+    # Until it is due to be renewed (True), or over. Reading is what goes on with a handshake.
+    async def _lasts(self):
+        began = ticks_ms()
+        line = self._line
+        buf = bytearray(16)
+        while True:
+            left = self._renew_ms - ticks_diff(ticks_ms(), began)
+            if left <= 0:
+                return True
+            try:
+                await wait_for_ms(_readable(line.sock), left)
+                if line.read(buf, False):
+                    return False  # nobody has been asked anything
+            except TimeoutError:
+                return True
+            except Fault:
+                return False

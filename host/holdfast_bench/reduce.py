@@ -56,6 +56,27 @@ class Names:
                 lines[row - 1] = line[:column] + self.short[token.string] + line[column + len(token.string):]
         return "".join(lines)
 
+    def translate_user(self, text):
+        """Source text of a program beside the package that uses its parts from within. Its own names stay: two of the package's that never meet there
+        may share a replacement, and would meet here. What it imports is called as before; attributes, and what its classes have, are replaced."""
+        inside = set()
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef):
+                inside |= {getattr(part, "name", None) for part in node.body}
+                inside |= {target.id for part in node.body if isinstance(part, ast.Assign) for target in part.targets}
+        lines = text.splitlines(keepends=True)
+        for token in reversed(_names(text)):
+            row, column = token.start
+            line, name = lines[row - 1], token.string
+            before, after = line[:column], line[column + len(name):]
+            if name not in self.short:
+                continue
+            if line.startswith("from holdfast.") and " import " in before:
+                lines[row - 1] = "%s%s as %s%s" % (before, self.short[name], name, after)
+            elif before.endswith(".") or name in inside and before.startswith("    "):
+                lines[row - 1] = before + self.short[name] + after
+        return "".join(lines)
+
     def restore(self, text):
         """Text from a board – a traceback, or its end – with the names of the source. Other text stays as it is."""
         return "\n".join(map(Restorer(lambda: self).line, text.split("\n")))

@@ -85,7 +85,7 @@ def _program(name):
     names = package() / "holdfast" / reduce.FILE
     if name != "core.py" or not names.exists():
         return path
-    text = reduce.load(names.parent).translate(path.read_text())
+    text = reduce.load(names.parent).translate_user(path.read_text())
     made = BUILD / "perf" / hashlib.sha256(text.encode()).hexdigest()[:16] / name
     if not made.exists():
         made.parent.mkdir(parents=True, exist_ok=True)

@@ -54,7 +54,11 @@ def main():
             node.leave()
         raise
     except holdfast.ConfigError as e:
-        print("config.json:", e)  # nothing can be done without one; the prompt is there for whoever will
+        print("config.json:", e)  # nothing can be done with a wrong one; the prompt is there for whoever will
+        if "no such file" in str(e):
+            from holdfast.setup import run
+
+            run()  # a page at an access point, or `holdfast provision`
 
 
 main()

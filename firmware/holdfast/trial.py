@@ -110,7 +110,16 @@ def follow(node):
     if trial.get("over"):
         _over(node, "taken back")
     else:
-        create_task(_judge(node, trial))
+        seen = [False, None]  # was the network joined; the last error: what is told when nothing gets through
+
+        def note(name, fields):
+            if name == "link" and fields["up"]:
+                seen[0] = True
+            elif name == "err":
+                seen[1] = fields["code"]
+
+        node.on_event(note)
+        create_task(_judge(node, trial, seen))
 
 
 def _over(node, state):
@@ -119,6 +128,7 @@ def _over(node, state):
     node.config["trial"] = None
     _remove(source + ".try")
     _remove(source + ".log")
+    _remove(source + ".why")
     node.emit("config", {"id": trial["id"], "state": state})
     try:
         node.publish("config", dumps({"id": trial["id"], "state": state}))
@@ -132,14 +142,17 @@ def _keep(node):
     _over(node, "kept")
 
 
-async def _judge(node, trial):
+async def _judge(node, trial, seen):
     source = node.config["source"]
     began = ticks_ms()
     while ticks_diff(ticks_ms(), began) < trial["limit_s"] * 1000:
         session = node.supervisor.session
         if session.up and session.proven:
             return _keep(node)
+        if node.state == "error":  # no broker wants this node: waiting does not help
+            break
         await sleep_ms(_LOOK_MS)
+    _write(source + ".why", dumps(seen))
     with open(source + ".log", "a") as f:
         f.write("x" * _STARTS)
     node.reset("no message got through with the new configuration")

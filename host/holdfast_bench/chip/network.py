@@ -1,6 +1,7 @@
 """network, as on the ESP32: WLAN in front of the station model, with the port's errors and their texts.
 
-The access-point interface exists and does nothing. Ethernet is in lan.py, loaded where the world has a cable.
+The access-point interface is up or not, with name and key; whoever is "in range" reaches the chip's ports then. Its DHCP server is taken for granted. Ethernet is in lan.py,
+loaded where the world has a cable.
 """
 
 from ..world.station import VIEW
@@ -265,10 +266,25 @@ class WLAN:
 
 
 class _AccessPoint:
-    """WLAN(AP_IF): there, never up."""
+    """WLAN(AP_IF): a name, a key, up or not."""
+
+    def __init__(self):
+        self.clear()
+
+    def clear(self):
+        self._on = False
+        self._settings = {"ssid": "ESP_" + "".join(["%02X" % b for b in chip.mac[3:]]), "key": "", "security": 0, "hidden": False, "channel": 1, "max_clients": 10}
 
     def active(self, on=None):
-        return False
+        _kernel.spend_us(100)
+        if on is not None and bool(on) != self._on:
+            _wait(60 if on else 24)
+            self._on = bool(on)
+            self._tell()
+        return self._on
+
+    def _tell(self):
+        _station.configure("soft_ap", [self._settings["ssid"], self._settings["key"]] if self._on else None)
 
     def status(self, what=None):
         return None
@@ -280,7 +296,28 @@ class _AccessPoint:
         return "192.168.4.1", "255.255.255.0", "192.168.4.1", "0.0.0.0"
 
     def config(self, *args, **settings):
-        raise ValueError("unknown config param")
+        _kernel.spend_us(200)
+        if args and settings:
+            raise TypeError("either pos or kw args are allowed")
+        names = {"essid": "ssid", "password": "key", "authmode": "security"}
+        if args:
+            name = names.get(args[0], args[0])
+            if name == "mac":
+                return chip.mac[:5] + bytes([chip.mac[5] + 1 & 255])
+            if name == "key" or name not in self._settings:
+                raise ValueError("unknown config param")
+            return self._settings[name]
+        for name in sorted(settings):
+            value = settings[name]
+            name = names.get(name, name)
+            if name not in self._settings:
+                raise ValueError("unknown config param")
+            self._settings[name] = _cut(value, 32 if name == "ssid" else 64) if name in ("ssid", "key") else value
+        if not self._on:
+            raise OSError("Wifi Invalid Mode")
+        if self._settings["security"] and len(self._settings["key"]) < 8:
+            raise OSError("Wifi Invalid Password")
+        self._tell()
 
     def __repr__(self):
         return "<WLAN>"
@@ -349,6 +386,7 @@ _ap = _AccessPoint()
 def _end(kind):
     if kind != "soft":
         _once[0] = True
+        _ap.clear()
         _settings["country"], _settings["hostname"] = "XX", "mpy-esp32"
 
 

@@ -27,6 +27,7 @@ class RemoteStation:
     def __init__(self, link):
         self._link = link
         self._view = None
+        self.soft_ap = None     # of our own, as this life has asked for it
 
     def seen(self, number, payload):
         self._view = json.loads(payload)
@@ -55,6 +56,8 @@ class RemoteStation:
 
     def configure(self, name, value):
         self._call("configure", name, value)
+        if name == "soft_ap":
+            self.soft_ap = value
 
     def set_static(self, ip, mask, gateway, dns):
         self._call("set_static", ip, mask, gateway, dns)
@@ -207,7 +210,7 @@ class RemoteDatagrams:
         self.inbox = []
 
     def send(self, ip, port, data):
-        if not self._stack.has_address():
+        if not self._stack.has_address(True):
             return lwip.EHOSTUNREACH
         self._stack.link.send(wire.DATAGRAM_OUT, self._number, wire.address(ip, port), data)
         return 0
@@ -375,8 +378,10 @@ class RemoteChip(Core):
         self._fed_at_ms = 0
         self._grain_ms = 0
 
-    def _has_address(self):
-        return self.station.view()[_HAS_ADDRESS] or self.lan is not None and self.lan.view()[_LAN_HAS_ADDRESS]
+    def _has_address(self, of_its_own=False):
+        """of_its_own: that of its own access point counts, too."""
+        return (self.station.view()[_HAS_ADDRESS] or self.lan is not None and self.lan.view()[_LAN_HAS_ADDRESS]
+                or of_its_own and self.station.soft_ap is not None)
 
     def reset(self, kind, why="", sleep_ms=0):
         """The parent ends this process, wherever it is then."""

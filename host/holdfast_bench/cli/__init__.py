@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-COMMANDS = ("run", "scenarios", "faults", "boards", "doctor", "twin", "image", "flash", "deploy", "bundle", "update", "drill", "campaign", "replay", "fleet", "perf", "traceback", "gateway", "monitor")
+COMMANDS = ("run", "scenarios", "faults", "boards", "doctor", "twin", "image", "flash", "deploy", "provision", "config", "bundle", "update", "drill", "campaign", "replay", "fleet", "perf", "traceback", "gateway", "monitor")
 
 
 def app_of(names=COMMANDS):

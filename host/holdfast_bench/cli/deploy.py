@@ -29,6 +29,7 @@ def deploy(
     secrets: Annotated[Optional[Path], typer.Option(help="The secrets file; otherwise secrets.json in the checkout.")] = None,
     setting: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A setting over the example's, such as --set id=kitchen; several times.")] = None,
     app: Annotated[Optional[Path], typer.Option(metavar="FILE|DIR", help="Your application, instead of the stock one: a main.py, or the folder of one.")] = None,
+    no_config: Annotated[bool, typer.Option("--no-config", help="Without a configuration: the node then opens an access point for its first set-up, or takes one from `holdfast provision`.")] = False,
     via: Annotated[Literal["mpremote", "ampy"], typer.Option(help="The tool underneath.")] = "mpremote",
     source: Annotated[bool, typer.Option("--source", help="Deploy .py instead of compiled .mpy: slower to start, readable on the board.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
@@ -43,7 +44,9 @@ def deploy(
     else:
         found = find(board)
         at, baud = choose(board, found, port), found.baud
-    config = bundle.make_config(bundle.read_secrets(secrets), assignments(setting))
+    if no_config and (secrets or setting):
+        raise BenchError("--no-config: then there is nothing for --secrets and --set")
+    config = None if no_config else bundle.make_config(bundle.read_secrets(secrets), assignments(setting))
     say = (lambda text: None) if quiet else (lambda text: out.print("  " + text, markup=False))
     with tempfile.TemporaryDirectory(prefix="holdfast-app-") as folder:
         firmware = None if app is None else with_application(app, folder + "/firmware")

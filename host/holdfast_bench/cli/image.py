@@ -25,6 +25,7 @@ def image(
     micropython: Annotated[Optional[Path], typer.Option("--image", help="The MicroPython image, as downloaded. Otherwise the newest of this board in the current folder.")] = None,
     secrets: Annotated[Optional[Path], typer.Option(help="The secrets file; otherwise secrets.json in the checkout.")] = None,
     setting: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A setting over the example's, such as --set app.period_ms=500; several times.")] = None,
+    no_config: Annotated[bool, typer.Option("--no-config", help="Without a configuration: each node opens an access point for its first set-up, or takes one from `holdfast provision`.")] = False,
     source: Annotated[bool, typer.Option("--source", help="Put .py in instead of compiled .mpy.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
 ):
@@ -33,7 +34,9 @@ def image(
         raise BenchError("the simulation has no flash to write: use --board twin, or a real board")
     found = find("esp32-devkitc" if board == "twin" else board)
     base = flashing.image_for(micropython, found)
-    config = bundle.make_config(bundle.read_secrets(secrets), assignments(setting))
+    if no_config and (secrets or setting):
+        raise BenchError("--no-config: then there is nothing for --secrets and --set")
+    config = None if no_config else bundle.make_config(bundle.read_secrets(secrets), assignments(setting))
     made = imaging.make(base, found, config, as_source=source)
     _write(to, made.data)
     if quiet:
@@ -43,7 +46,7 @@ def image(
         made.partition.offset, made.partition.size >> 10, len(made.files), sum(map(len, made.files.values())) >> 10))
     if made.whole_flash:
         out.print("  the file system reaches to the end of the flash: only for boards with %d MB, as the board file says" % found.flash_mb)
-    out.print("[green]made[/] %s, %d KB. It holds your Wi-Fi key: keep it as safe as secrets.json" % (to, len(made.data) >> 10), soft_wrap=True)
+    out.print("[green]made[/] %s, %d KB. %s" % (to, len(made.data) >> 10, "Its nodes are to be set up" if no_config else "It holds your Wi-Fi key: keep it as safe as secrets.json"), soft_wrap=True)
     out.print("next: holdfast flash --board %s --image %s\n  or: esptool --chip %s --port PORT write-flash 0x%x %s" % (
         board, to, found.chip, found.flash_offset, to), soft_wrap=True)
 

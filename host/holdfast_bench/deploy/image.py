@@ -23,7 +23,7 @@ class Made:
 
 
 def make(micropython, board, config, firmware=None, as_source=False):
-    """The image for `board` from MicroPython's own (a path) with firmware and `config` (bytes of config.json) in its file system. Raises BenchError."""
+    """The image for `board` from MicroPython's own (a path) with firmware and `config` (bytes of config.json; None: none, for a first set-up) in its file system. Raises BenchError."""
     data, found = check_image(micropython, board)
     flash_size = board.flash_mb << 20
     named = any(p.label == "vfs" for p in found.partitions)
@@ -31,7 +31,7 @@ def make(micropython, board, config, firmware=None, as_source=False):
     if partition is None or partition.end > flash_size:
         raise BenchError("%s leaves no room for a file system in the %d MB of flash that the board file names" % (micropython, board.flash_mb))
     as_source = as_source or _version(found.app.version) < _MPY_BYTECODE_SINCE
-    files = {**bundle.firmware_files(firmware, as_source), bundle.CONFIG_AT: config}
+    files = {**bundle.firmware_files(firmware, as_source), **({bundle.CONFIG_AT: config} if config is not None else {})}
     if b"umqtt/simple.py\0" not in data:        # the names of frozen modules
         files[bundle.UMQTT_AT] = bundle.umqtt_file()
     start = partition.offset - board.flash_offset

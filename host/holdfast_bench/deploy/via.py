@@ -26,6 +26,13 @@ class Mpremote:
     def run(self, code, what):
         return self._call(LOOK_LIMIT_S, what, "exec", code)
 
+    def run_private(self, code, what):
+        """The same for code with secrets in it: not where others see command lines."""
+        with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
+            script = Path(folder) / "script.py"
+            script.write_text(code)
+            return self._call(LOOK_LIMIT_S, what, "run", str(script))
+
     def put(self, folder, clean, code, what):
         """clean: a folder of the board that has to go first, or None."""
         first = ["fs", "rm", "-r", ":" + clean, "+"] if clean else []

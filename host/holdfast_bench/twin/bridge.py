@@ -23,6 +23,7 @@ class BridgeHost(Host):
         self._loop = loop
         self.routes = {}
         self.udp_routes = {}
+        self.callers = {}       # their port -> who called one of the chip's UDP ports from outside
         self._udp = {}          # (the chip's Datagrams, port) -> _Datagrams
         self._dialing = []      # flows whose real connection is being opened
         self._real = {}         # flow -> (reader, writer), until the peer takes it
@@ -68,6 +69,10 @@ class BridgeHost(Host):
     def datagram(self, arg):
         """A datagram of the chip: on to the real address, over a socket of its own for each of the chip's."""
         sender, port, data = arg
+        if self.up and port in self.callers:
+            transport, address = self.callers[port]
+            transport.sendto(data, address)
+            return
         if not self.up or port not in self.udp_routes:
             return
         key = sender, port
@@ -203,3 +208,26 @@ async def forwarded(host, stack, port):
         Caller(host, stack, port, _Incoming(host, (reader, writer)), host.ip, writer.get_extra_info("peername")[1])
 
     return await asyncio.start_server(arrived, "127.0.0.1", 0)
+
+
+class _UdpCallers(asyncio.DatagramProtocol):
+    """Datagrams to a real UDP port go to `port` of the chip; its answers go back."""
+
+    def __init__(self, host, stack, port):
+        self._host, self._stack, self._port = host, stack, port
+
+    def connection_made(self, transport):
+        self._transport = transport
+
+    def datagram_received(self, data, address):
+        self._host.kernel.catch_up()
+        self._host.callers[address[1]] = self._transport, address
+        for mailbox in self._stack.datagrams:
+            if mailbox.port == self._port:
+                mailbox.answer(self._host.ip, address[1], data)
+
+
+async def forwarded_udp(host, stack, port):
+    """A real UDP port that leads to `port` of the chip with that stack, from `host`. -> (its transport, its address)"""
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: _UdpCallers(host, stack, port), local_addr=("127.0.0.1", 0))
+    return transport, transport.get_extra_info("sockname")[:2]

@@ -25,7 +25,7 @@ from ..world.lan import Cable
 from . import flashimage, heap
 from .board import VirtualBoard
 from .clockwork import LoopKernel
-from .bridge import forwarded
+from .bridge import forwarded, forwarded_udp
 from .network import FIRST_BOARD, GATEWAY, PREFIX, SECOND, WIRED, Network
 from .rom.chips import CHIPS, ChipModel
 
@@ -139,9 +139,14 @@ class TwinHost:
         as broker.local; udp: the same for UDP ports. -> its address there."""
         return self.call(lambda: self.network.add(name, routes, udp).ip)
 
-    def forward(self, board, port):
-        """A real TCP port of this machine that leads to `port` of a board, as from a host of its network. -> (host, real port)"""
+    def forward(self, board, port, udp=False):
+        """A real TCP (or UDP) port of this machine that leads to `port` of a board, as from a host of its network. -> (host, real port)"""
         host_ip = self.add_host("outside", {})
+        if udp:
+            future = asyncio.run_coroutine_threadsafe(forwarded_udp(self.network.host(host_ip), board.silicon.stack, port), self.loop)
+            transport, at = future.result(CALL_LIMIT_S)
+            self._forwards.append(transport)
+            return at
         future = asyncio.run_coroutine_threadsafe(forwarded(self.network.host(host_ip), board.silicon.stack, port), self.loop)
         server = future.result(CALL_LIMIT_S)
         self._forwards.append(server)

@@ -15,23 +15,22 @@ TOPICS = ("piece", "reply", "update", "status")
 SESSION_S = 3600    # what a node says last waits so long for us
 
 
-class Server:
-    """at: (host, port). start() returns when the broker has accepted; then roll(rollout). Ends with stop()."""
+class Listener:
+    """Subscribed to `filters` at the broker `at` (host, port): heard((topic, payload)) for each message that is not a retained one, in the link's thread."""
 
-    def __init__(self, at, base="holdfast", user=None, password=None, tls=None):
-        self._at, self._base = at, base
-        self._up, self._lock = threading.Event(), threading.Lock()
-        self._mids, self.rollout = [], None
-        self.seen = {}      # nodes by their retained status
-        self._link = Link(self, at, "holdfast-update-" + uuid.uuid4().hex[:10], ["%s/+/%s" % (base, t) for t in TOPICS], user, password,
-                          session_s=SESSION_S, pauses=RECONNECT_MS, **({"tls": tls} if tls else {}))
+    def __init__(self, at, filters, heard=lambda message: None, user=None, password=None, tls=None):
+        self._at, self._heard = at, heard
+        self._up, self._mids = threading.Event(), []
+        self._link = Link(self, at, "holdfast-host-" + uuid.uuid4().hex[:10], filters, user, password, session_s=SESSION_S, pauses=RECONNECT_MS, tls=tls)
 
     def start(self):
-        """Raises BenchError when the broker refuses or is not there."""
+        """Returns when the broker has accepted. Raises BenchError when it refuses or is not there."""
         self._link.start()
         deadline = time.monotonic() + CONNECT_LIMIT_S
         while not self._up.wait(0.05):
             why = self._link.why_down if self._link.failures else None
+            if why == "no MQTT 5":
+                why = None      # it is tried with 3.1.1 then
             if why or time.monotonic() > deadline:
                 self.stop()
                 if why:
@@ -42,33 +41,8 @@ class Server:
     def stop(self):
         self._link.stop()
 
-    def known(self):
-        """Names of the nodes that have left a status at the broker, in order."""
-        time.sleep(LISTEN_S)
-        with self._lock:
-            return sorted(self.seen)
-
     def publish(self, topic, payload, qos):
         self._link.publish(topic, payload, qos, False)
-
-    def roll(self, rollout):
-        with self._lock:
-            self.rollout = rollout
-            rollout.turn(time.monotonic())
-
-    def wait(self, within_s, look=lambda: None, every_s=0.2, stop=None):
-        """Until the rollout is over, or time is up; `look` is called now and then."""
-        deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline and not (stop and stop.is_set()):
-            with self._lock:
-                over = self.rollout.over
-            look()
-            if over:
-                return
-            time.sleep(every_s)
-        with self._lock:
-            self.rollout.give_up()
-        look()
 
     # -- the link's owner, in its thread -------------------------------------------------------------------------------
 
@@ -82,17 +56,15 @@ class Server:
         if qos:
             self._mids.append(mid)
         topic = raw_topic.decode("utf-8", "replace")
-        parts = topic.split("/")
-        with self._lock:
-            if parts[2:] == ["status"] and payload:
-                self.seen[parts[1]] = payload
-            if self.rollout and not retain:
-                self.rollout.received(topic, payload, time.monotonic())
+        if retain:
+            self.kept(topic, payload)
+        else:
+            self._heard((topic, payload))
+
+    def kept(self, topic, payload):
+        """A retained message."""
 
     def turn(self, now):
-        with self._lock:
-            if self.rollout:
-                self.rollout.turn(time.monotonic())
         if self._mids and self._link.open:
             self._link.ack(self._mids)
             self._mids = []
@@ -105,3 +77,54 @@ class Server:
 
     def may_end(self):
         return True
+
+
+class Server(Listener):
+    """start() returns when the broker has accepted; then roll(rollout). Ends with stop()."""
+
+    def __init__(self, at, base="holdfast", user=None, password=None, tls=None):
+        super().__init__(at, ["%s/+/%s" % (base, t) for t in TOPICS], self._said, user, password, tls)
+        self._lock, self.rollout = threading.Lock(), None
+        self._seen = set()      # nodes that have left a status
+
+    def known(self):
+        """Names of the nodes that have left a status at the broker, in order."""
+        time.sleep(LISTEN_S)
+        with self._lock:
+            return sorted(self._seen)
+
+    def roll(self, rollout):
+        with self._lock:
+            self.rollout = rollout
+            rollout.turn(time.monotonic())
+
+    def wait(self, within_s, look=lambda: None, every_s=0.2):
+        """Until the rollout is over, or time is up; `look` is called now and then."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            with self._lock:
+                over = self.rollout.over
+            look()
+            if over:
+                return
+            time.sleep(every_s)
+        with self._lock:
+            self.rollout.give_up()
+        look()
+
+    def kept(self, topic, payload):
+        parts = topic.split("/")
+        if parts[2:] == ["status"] and payload:
+            with self._lock:
+                self._seen.add(parts[1])
+
+    def _said(self, message):
+        with self._lock:
+            if self.rollout:
+                self.rollout.received(*message, time.monotonic())
+
+    def turn(self, now):
+        with self._lock:
+            if self.rollout:
+                self.rollout.turn(time.monotonic())
+        super().turn(now)

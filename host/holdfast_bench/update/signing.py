@@ -16,7 +16,6 @@ from ..errors import BenchError
 from ..world.pieces import MAGIC, SIGNATURE
 
 MPY_VERSION = 6
-RELEASE_AT = "/release"
 KEY_MIN, KEY_MAX = 16, 64
 
 
@@ -32,7 +31,7 @@ def make(files, version, key, allow_downgrade=False):
     parts = version.split(".")
     if len(version) > 31 or not all(p.isascii() and p.isdigit() for p in parts):
         raise BenchError("version %r: numbers with dots between them, such as 1.2.0" % version)
-    files = {**{at: data for at, data in files.items() if at not in ("/boot.py", deployed.CONFIG_AT)}, RELEASE_AT: version.encode() + b"\n"}
+    files = {**{at: data for at, data in files.items() if at not in ("/boot.py", deployed.CONFIG_AT)}, deployed.RELEASE_AT: version.encode() + b"\n"}
     header = {"ver": version, "mpy": MPY_VERSION if any(at.endswith(".mpy") for at in files) else None, "down": bool(allow_downgrade)}
     lines = [json.dumps(header)] + ["%s %d %s" % (hashlib.sha256(data).hexdigest(), len(data), at) for at, data in sorted(files.items())]
     body = "".join(line + "\n" for line in lines).encode()

@@ -578,6 +578,8 @@ class Stack:
 
     def present(self):
         """Whether somebody is there to answer a segment for an unknown connection."""
+        if self.wifi.soft_ap is not None:
+            return True
         return self.wifi.has_address() if self.routes is None else self.routes.present()
 
     def ticks_from(self, at_ms, n):

@@ -24,6 +24,8 @@ class Datagrams:
         """0, or why it cannot even be sent. That nobody answers is no error."""
         stack = self.stack
         air = stack.air_to(ip)
+        if air is None and stack.wifi.soft_ap is not None:
+            air = stack.air     # to whoever has joined our own access point
         if air is None:
             return EHOSTUNREACH
         self._air = air

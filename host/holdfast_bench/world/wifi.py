@@ -79,6 +79,7 @@ class Wifi:
         self.txpower = 78          # quarter dBm
         self.ap = None
         self._era = 0
+        self.soft_ap = None        # [ssid, key] of an access point of the chip's own
         self.joined_at_ms = 0
         self.static = None
         self.ip, self.mask, self.gateway = ZERO, ZERO, ZERO
@@ -156,6 +157,8 @@ class Wifi:
 
     def passes(self):
         """Whether a frame to or from the access point gets through now."""
+        if self.soft_ap is not None and self.state != JOINED:
+            return True     # what passes is that of whoever has joined us
         return self.state == JOINED and self.ap.up and self.ap.era == self._era
 
     def has_address(self):

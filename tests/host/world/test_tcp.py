@@ -22,6 +22,8 @@ class Wifi:
     def __init__(self):
         self.joined = self.through = True
 
+    soft_ap = None
+
     def has_address(self):
         return self.joined
 

@@ -56,9 +56,7 @@ def main():
     except holdfast.ConfigError as e:
         print("config.json:", e)  # nothing can be done with a wrong one; the prompt is there for whoever will
         if "no such file" in str(e):
-            from holdfast.setup import run
-
-            run()  # a page at an access point, or `holdfast provision`
+            holdfast.set_up()  # a page at an access point, or `holdfast provision`
 
 
 main()

@@ -14,6 +14,14 @@ def release():
         return VERSION
 
 
+# The first set-up of a node that has no configuration (docs/setup.md). given: what is to be tried, a dict; None: asks for it at an access point of its own,
+# and never returns.
+def set_up(given=None, key=None):
+    from .setup import offer, run
+
+    return run("config.json", key) if given is None else offer(given, "config.json")
+
+
 # Collect every 16 KB, not only when the heap is full, unless the application has said otherwise: what lives long then lies together from the
 # first import on, and the free memory stays in large pieces. Without it, 54 KB free came in pieces of 2 KB at most; with it, 38 KB in one.
 if gc.threshold() < 0:

@@ -19,12 +19,12 @@ KEPT = "kept"
 
 _OFFER = """
 try:
-    from holdfast.setup import offer
+    from holdfast import set_up
 except ImportError:
     print('bare')
 else:
     try:
-        offer(%r)
+        set_up(%r)
         print('offered')
     except ValueError as e:
         print('refused', e)

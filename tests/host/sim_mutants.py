@@ -85,7 +85,7 @@ MUTANTS = [
     Mutant("session_present_ignored", 9, "supervisor.py", "        if present and self._confirmed == self.at:\n", "        if self._confirmed >= 0:\n", ("reached",)),
     Mutant("packet_id_not_wrapped", 0, "outbox.py", "_PIDS = const(40000)", "_PIDS = const(400000)", ("lost", "errors", "recovery", "exactly_once", "content")),
     Mutant("dns_asked_every_time", 36, "endpoint.py", "        if self._address is None or self._doubted and (", "        if self._named or (", ("asks", "recovery", "resets")),
-    Mutant("lease_never_expires", 5, "path.py", "        self._leased = bool(since and self._stamp() - since < self._cfg[\"lease_s\"] * 10)\n",
+    Mutant("lease_never_expires", 5, "path.py", "        self._leased = bool(since and 0 <= self._stamp() - since < self._cfg[\"lease_s\"] * 10)\n",
            "        self._leased = bool(since)\n", ("lease",)),
     Mutant("pingresp_ignored", 33, "session.py", "            if self._probes == _PROBES:\n                raise Fault(\"gone\", \"silent for %d ms\" % silent)\n",
            "", ("recovery", "lost", "deaf")),

@@ -23,6 +23,7 @@ def lane(*steps, plan_id="away", fault_s=8.0, end_s=38.0):
             state = what
     events += [{"t": int(fault_s * 1000), "src": "bench", "ev": "fault", "id": plan_id},
                {"t": int(end_s * 1000), "src": "bench", "ev": "end", "id": plan_id + ".end", "of": plan_id}]
+    events.append({"t": 90_000, "src": "bench", "ev": "drained"})
     return sorted(events, key=lambda e: e["t"])
 
 
@@ -37,6 +38,8 @@ def test_equal_runs_agree():
     (("suspect", 9.9), ("backoff", 11.1), ("down", 16.5), ("dialing", 39.4), ("online", 39.5)),     # fewer tries
     (("suspect", 9.9), *[(s, 11 + i / 4) for i in range(8) for s in ("backoff", "dialing")], ("down", 16.5), ("dialing", 39.4), ("online", 39.5)),
     (("backoff", 10.7), ("down", 17.5), ("dialing", 39.9), ("online", 40.0)),                         # the suspicion was brief, or was not
+    (*OUTAGE, ("dialing", 89.0)),                                                                    # the run was over
+    (*OUTAGE[:5], ("dialing", 20.0), ("down", 20.5), *OUTAGE[5:]),                                    # one more try on the way
     (*OUTAGE, ("suspect", 60.0), ("online", 60.2)),                                                    # the machine held its breath
 ])
 def test_what_the_scenario_does_not_say_may_differ(other):

@@ -8,7 +8,8 @@ What is left out, because the scenario does not say it:
 - how many tries there are: `dialing` and `backoff` alternate as often as jitter has it, and count as one state, "trying";
 - instants: when a sample is taken, and so when a fault is noticed, is not tied to the faults. A state that is reached a little before a
   moment in one run and a little after it in the other (`TOLERANCE_MS`, and the time between two samples) is the same, and a state on
-  the way that does not last longer than that (`_PASSED`: never `online`, `error` or a start) may be there in one run only;
+  the way that does not last longer than that (`_PASSED`: never `online`, `error` or a start) may be there in one run only, and so may
+  what came that shortly before a run was over;
 - an answer that comes late by itself: `suspect` for an instant while no fault is under way is the place's pace.
 
 Where single frames are lost by chance (`BY_CHANCE`), two places cannot lose the same ones. Then `suspect` may come and go, and a
@@ -46,7 +47,7 @@ def differences(first, second, plan, names=("the first", "the second")):
 
 
 class _Lane:
-    """One board of one run: `states`: [(t, state)], each unlike the one before; `moments`: {id: t}."""
+    """One board of one run: `states`: [(t, state)], each unlike the one before; `moments`: {id: t}; `end`: t of the last event."""
 
     def __init__(self, events, board, slack_ms):
         self.moments = {}
@@ -60,6 +61,7 @@ class _Lane:
                 made += [(e["t"], "start"), (e["t"], "down")]
             elif e["src"] == "board/" + board and e["ev"] == "state":
                 made.append((e["t"], "trying" if e["new"] in _TRYING else e["new"]))
+        self.end = max((e["t"] for e in events), default=0)
         self.quiet = _quiet(events, slack_ms)
         self.states = _folded(self._without_flickers(_folded(made)))
 
@@ -100,7 +102,7 @@ def _folded(states):
 def _in_order(board, lanes, names, slack_ms):
     """Walks both rows of states at once, in every way in which states that were only passed may be left out."""
     one, other = (lane.states for lane in lanes)
-    brief = [_brief(lane.states, slack_ms) for lane in lanes]
+    brief = [_brief(lane, slack_ms) for lane in lanes]
     reached, furthest = {(0, 0)}, (0, 0)
     for i in range(len(one) + 1):
         for j in range(len(other) + 1):
@@ -113,6 +115,11 @@ def _in_order(board, lanes, names, slack_ms):
                 reached.add((i + 1, j))
             if j < len(other) and brief[1][j]:
                 reached.add((i, j + 1))
+            # What was passed in between interrupts nothing: tries go on where the Wi-Fi was joined anew meanwhile.
+            if 0 < i < len(one) and j and one[i][1] == other[j - 1][1] in _PASSED:
+                reached.add((i + 1, j))
+            if 0 < j < len(other) and i and other[j][1] == one[i - 1][1] in _PASSED:
+                reached.add((i, j + 1))
     if (len(one), len(other)) in reached:
         return []
     i, j = furthest
@@ -120,10 +127,11 @@ def _in_order(board, lanes, names, slack_ms):
     return [Difference(board, "after %s: %s on %s, %s on %s" % (_way(one, max(0, i - 3), i), _way(one, i), names[0], _way(other, j), names[1]), t)]
 
 
-def _brief(states, slack_ms):
-    """Which states were only passed; the last one is there to stay."""
-    ends = [t for t, _ in states[1:]]
-    return [state in _PASSED and end - t <= slack_ms for (t, state), end in zip(states, ends)] + [False]
+def _brief(lane, slack_ms):
+    """Which states were only passed, or came so late that the end of the run may have cut them off."""
+    ends = [t for t, _ in lane.states[1:]]
+    passed = [state in _PASSED and end - t <= slack_ms for (t, state), end in zip(lane.states, ends)] + [False]
+    return [p or t >= lane.end - slack_ms for p, (t, _) in zip(passed, lane.states)]
 
 
 def _way(states, at, until=None):

@@ -38,7 +38,7 @@ class Alarms:
             self._hooks[label] = _Worker(label, hook, self._result)
         self._monitor, self._counters, self._call, self._log = monitor, counters, call, log
         self._rung = []
-        self._unwritten = []        # rows of the table notification, by (id, …) newest last
+        self._unwritten = {}        # id -> newest row for the table notification: a database that is away for long costs no memory for every try
         self.recent = []            # bodies, for the page; newest last
         self.dead = 0
 
@@ -75,12 +75,12 @@ class Alarms:
         self._log.warning("alarm" if body["alarm"] != "recovered" else "alarm over", device=body["device"], alarm=body["alarm"], why=body["why"])
         for label, worker in self._hooks.items():
             key = "%s:%s" % (body["id"], label)
-            self._unwritten.append((key, now_ms, label, json.dumps(body, ensure_ascii=False), 0, now_ms, PENDING, None))
+            self._unwritten[key] = (key, now_ms, label, json.dumps(body, ensure_ascii=False), 0, now_ms, PENDING, None)
             worker.put(key, body, 0)
 
     def write(self, store, now_ms):
         """Housekeeping: notifications and what became of them into the database."""
-        rows = self._unwritten
+        rows = list(self._unwritten.values())
         if not rows:
             return False
         with store.transaction():
@@ -88,7 +88,7 @@ class Alarms:
                 store.execute("insert into notification (id, ms, hook, body, tries, next_ms, state, error) values (?, ?, ?, ?, ?, ?, ?, ?) "
                               "on conflict (id) do update set tries = excluded.tries, next_ms = excluded.next_ms, state = excluded.state, "
                               "error = excluded.error", row)
-        self._unwritten = self._unwritten[len(rows):]
+        self._unwritten.clear()
         return False
 
     def purge(self, store, now_ms):
@@ -100,7 +100,7 @@ class Alarms:
         dead = store.query("select id, hook, body from notification where state = ?", (DEAD,))
         for key, hook, body in dead:
             if hook in self._hooks:
-                self._unwritten.append((key, now_ms, hook, body, 0, now_ms, PENDING, None))
+                self._unwritten[key] = (key, now_ms, hook, body, 0, now_ms, PENDING, None)
                 self._hooks[hook].put(key, json.loads(body), 0)
         self.dead = 0
         return len(dead)
@@ -113,7 +113,7 @@ class Alarms:
             self._log.error("notification given up", hook=label, device=body["device"], alarm=body["alarm"], why=error, tries=tries)
         elif error:
             self._log.warning("notification not delivered", hook=label, why=error, tries=tries)
-        self._unwritten.append((key, now_ms, label, json.dumps(body, ensure_ascii=False), tries, now_ms, state, error))
+        self._unwritten[key] = (key, now_ms, label, json.dumps(body, ensure_ascii=False), tries, now_ms, state, error)
 
     def labels(self):
         return {label: worker.waiting() for label, worker in self._hooks.items()}
@@ -161,8 +161,8 @@ class _Worker:
                 return
             wait = due - time.monotonic()
             if wait > 0:
-                # Something newer may be due earlier: look again soon.
-                self._queue.put((due, order, key, body, tries))
+                # Something newer may be due earlier: look again soon. (A put that waited for room would wait for this very thread.)
+                self.put(key, body, tries, due)
                 self._closing.wait(min(wait, SCAN_MS / 1000))
                 continue
             error = None

@@ -8,11 +8,11 @@ import hashlib
 import json
 import random
 import time
-from collections import Counter, deque
+from collections import deque
 
 from ..envelope import Malformed, open_envelope
-from ..schema import BadSchema, Schemas
 from . import keeping
+from .bare import Bare
 from .counters import Counters
 from .fleet import Fleet
 from .ledger import Ledger
@@ -34,7 +34,6 @@ DEVICE_MAX = 64
 REFUSED_PER_BATCH = 100
 HEAD = 256              # bytes kept of a refused payload
 RESENDS_PER_SCAN = 25
-SCHEMAS_MAX = 200       # of one node
 MINUTE_S = 60
 
 
@@ -46,7 +45,7 @@ class Collector:
     """settings: see settings.py. tell(ms, device, kind, detail): what belongs on a time line. ring(watch, kind, why): alarms. log: logs.Log."""
 
     def __init__(self, settings, store, tell, ring, log):
-        self._settings, self._store, self._log = settings, store, log
+        self._settings, self._store, self.log = settings, store, log
         self.counters = Counters()
         self.ledger = Ledger()
         self.resend = Resend(self.ledger, settings.resend_grace_ms, settings.resend_pause_ms)
@@ -65,14 +64,12 @@ class Collector:
         self._failing = 0           # attempts in a row
         self._retry_at = 0.0
         self.trouble = None         # why nothing is being stored
-        self._ping_ms = {}          # device -> timestamp sent
+        self._bare = Bare(self)
+        self.schemas = self._bare.schemas
         self._housekeeping = []     # [due, interval, fn], see every()
         self.every(EVENTS_S, self._write_events)
         self.sharing = None         # sharing.Sharing, where several monitors share a database
-        self.schemas = Schemas()
-        self.schema_counts = Counter()
-        self._schemas_known, self._schemas_new = set(), []
-        self._was_up = False
+        self._was_up, self._why_down = False, None
         self.scanned = lambda now_ms: None      # called after every scan
         self.topic = None           # <topic>/status tells others whether this monitor is there
         self.link = None
@@ -94,14 +91,14 @@ class Collector:
                 self.ledger.restore_since(device, since)
             self.presence.restore(device, presence, presence_ms, alarm, alarm_ms, last_ms, now_ms)
         for device, below, definition in store.query("select device, topic, definition from schema"):
-            self._schema(device, below, definition.encode(), now_ms, True)
-        self._schemas_new.clear()
+            self._bare.schema(device, below, definition.encode(), now_ms, True)
+        self._bare.new_schemas.clear()
         replayed, last_id = keeping.restore_ledger(store, self.ledger)
         if self.sharing:
             self.sharing.last_id = last_id
         for gap in self.ledger.open_gaps():
             self.resend.opened(gap, now_ms)
-        self._log.info("restored", devices=len(self.fleet.nodes), messages_since_checkpoint=replayed, missing=self.ledger.missing)
+        self.log.info("restored", devices=len(self.fleet.nodes), messages_since_checkpoint=replayed, missing=self.ledger.missing)
 
     # -- other threads ---------------------------------------------------------------------------------------------------
 
@@ -118,11 +115,11 @@ class Collector:
 
     def up(self, kept):
         now_ms = wall_ms()
-        self._was_up = True
+        self._was_up, self._why_down = True, None
         self.presence.link(True, now_ms)
         if self.topic:
             self.link.publish(self.topic + "/status", b"online", 1, True)
-        self._log.info("broker connected", broker="%s:%d" % self.link.at, session_kept=kept, mqtt=self.link.version)
+        self.log.info("broker connected", broker="%s:%d" % self.link.at, session_kept=kept, mqtt=self.link.version)
         self.tell(now_ms, "", "broker", "connected")
 
     def down(self, why):
@@ -131,7 +128,8 @@ class Collector:
             self._was_up = False
             self.tell(wall_ms(), "", "broker", "lost: %s" % why)
         self.presence.link(False, wall_ms())
-        self._log.warning("broker not connected", broker="%s:%d" % self.link.at, why=why)
+        (self.log.debug if why == self._why_down else self.log.warning)("broker not connected", broker="%s:%d" % self.link.at, why=why)
+        self._why_down = why
 
     def patience(self):
         """How long the link may wait for the network, s."""
@@ -153,7 +151,7 @@ class Collector:
             if self.acting():
                 keeping.write_devices(self._store, self.ledger, self.fleet, self.presence, self._dirty)
         except StoreError as e:
-            self._log.warning("last words not written down", why=str(e))
+            self.log.warning("last words not written down", why=str(e))
         if self.topic:
             self.link.publish(self.topic + "/status", b"offline", 1, True)
         self.ended = True
@@ -170,38 +168,36 @@ class Collector:
         try:
             topic = raw_topic.decode()
         except UnicodeDecodeError:
-            return self._refuse("topic is not UTF-8", repr(raw_topic)[:TOPIC_MAX], payload)
+            return self.refuse("topic is not UTF-8", repr(raw_topic)[:TOPIC_MAX], payload)
         if not topic.startswith(self._prefix):
             counters.foreign += 1
             return
         device, _, below = topic[len(self._prefix):].partition("/")
         now_ms = wall_ms()
         if not below or not 0 < len(device) <= DEVICE_MAX or len(topic) > TOPIC_MAX or not topic.isprintable():
-            return self._refuse("topic too long, not printable, or without a device", topic[:TOPIC_MAX], payload)
+            return self.refuse("topic too long, not printable, or without a device", topic[:TOPIC_MAX], payload)
         if below.startswith("cmd/"):
-            return self._command_seen(now_ms, device, below)
+            return self._bare.command_seen(now_ms, device, below)
         node = self.fleet.node(device, now_ms)
         if node is None:
-            return self._refuse("more than %d nodes" % self.fleet.nodes_max, topic, payload)
-        own = _BARE.get(below)
-        if own:
-            return own(self, device, payload, now_ms, retain)
-        if below.startswith("schema/"):
-            return self._schema(device, below[7:], payload, now_ms, retain)
+            return self.refuse("more than %d nodes" % self.fleet.nodes_max, topic, payload)
+        fits = len(payload) <= self._settings.payload_max
+        if fits and self._bare.heard(device, below, payload, now_ms, retain):
+            return
         if not retain and not dup:
             self.presence.heard(device, now_ms)
-        if len(payload) > self._settings.payload_max:
+        if not fits:
             node.refused += 1
-            return self._refuse("payload longer than %d bytes" % self._settings.payload_max, topic, payload)
+            return self.refuse("payload longer than %d bytes" % self._settings.payload_max, topic, payload)
         try:
             kind, epoch, seq, sent_ms, inner, trace, odd, schema = open_envelope(payload)
         except Malformed as e:
             node.refused += 1
-            return self._refuse(str(e), topic, payload)
+            return self.refuse(str(e), topic, payload)
         if odd:
             counters.odd_clocks += 1
         if schema is not None:
-            self._try_schema(device, below, inner, schema)
+            self._bare.try_schema(device, below, inner, schema)
         if epoch is None:
             epoch, seq = self._bare_key(retain, below, payload)
         elif self.ledger.too_late(device, epoch, seq):
@@ -216,7 +212,10 @@ class Collector:
         """After every round of the link."""
         while self._jobs:
             fn, args = self._jobs.popleft()
-            fn(*args)
+            try:
+                fn(*args)
+            except StoreError as e:
+                self.log.warning("not done: the database does not take it", why=str(e))
         if (self._rows or self._mids or self._refused) and now >= self._retry_at:
             if len(self._rows) >= BATCH or now - self._since >= LINGER_S:
                 self._flush(now)
@@ -246,7 +245,7 @@ class Collector:
             return self._store_failed(e, now)
         again = self._failing > 0   # perhaps it was committed, and only the answer was lost
         if self.trouble:
-            self._log.info("database works again", waiting=len(self._rows))
+            self.log.info("database works again", waiting=len(self._rows))
             self.tell(wall_ms(), "", "database", "works again")
             self.trouble, self._failing, self._retry_at = None, 0, 0.0
         if rows or refused:
@@ -300,7 +299,7 @@ class Collector:
         self._failing += 1
         if self.trouble != str(e):
             self.trouble = str(e)
-            self._log.error("database does not take messages; they stay with the broker", why=str(e), waiting=len(self._rows))
+            self.log.error("database does not take messages; they stay with the broker", why=str(e), waiting=len(self._rows))
             self.tell(wall_ms(), "", "database", str(e))
 
     def _checkpoint(self):
@@ -309,11 +308,11 @@ class Collector:
             if self.acting():
                 keeping.checkpoint(self._store, self.ledger, self.sharing and self.sharing.last_id)
         except StoreError as e:
-            self._log.warning("checkpoint put off", why=str(e))
+            self.log.warning("checkpoint put off", why=str(e))
 
     def _write_events(self, store, now_ms):
         keeping.write_events(store, self._events)
-        keeping.write_schemas(store, self._schemas_new)
+        keeping.write_schemas(store, self._bare.new_schemas)
         if self.acting():
             keeping.write_devices(store, self.ledger, self.fleet, self.presence, self._dirty, DEVICES_AT_ONCE)
         else:
@@ -326,93 +325,41 @@ class Collector:
                     more = job[2](self._store, wall_ms())
                 except StoreError as e:
                     more = False
-                    self._log.warning("housekeeping put off", why=str(e))
+                    self.log.warning("housekeeping put off", why=str(e))
                 job[0] = now if more else now + job[1]
                 self._housekeeping.remove(job)
                 self._housekeeping.append(job)      # the others first, next time
                 return
 
-    # -- what the nodes say outside of envelopes ------------------------------------------------------------------------
-
-    def _status(self, device, payload, now_ms, kept):
-        self.presence.status(device, payload[:64].decode("utf-8", "replace"), now_ms, kept)
-        self._dirty[device] = True
-
-    def _pong(self, device, payload, now_ms, kept):
-        self.counters.pongs += 1
-        sent = self._ping_ms.pop(device, None)
-        told = _timestamp(payload)
-        self.presence.pong(device, now_ms, now_ms - told if sent is not None and told is not None and 0 <= now_ms - told < 60_000 else None)
-
-    def _ping(self, device, payload, now_ms, kept):
-        if not kept:
-            self.presence.heard(device, now_ms)
-            self.link.publish("%s%s/cmd/pong" % (self._prefix, device), payload[:200].replace(b"ping", b"pong"))
-
-    def _gone(self, device, payload, now_ms, kept):
-        self.presence.heard(device, now_ms)
-        try:
-            said = json.loads(payload)
-            epoch, ranges = said["b"], said["r"]
-            pairs = [(f, l) for f, l in ranges if type(f) is int and type(l) is int and 0 < f <= l]
-            if type(epoch) is not int:
-                raise ValueError("b")
-        except (ValueError, TypeError, KeyError, RecursionError):
-            return self._refuse("gone: not as in docs/protocol.md", "%s%s/gone" % (self._prefix, device), payload)
-        n = sum(self.ledger.gone(device, epoch, first, last, now_ms) for first, last in pairs[:64])
-        if n:
-            self.tell(now_ms, device, "gone", "%d messages are gone for good" % n)
-            self._log.warning("messages gone", device=device, epoch=epoch, count=n)
-
-    def _reply(self, device, payload, now_ms, kept):
-        if not kept:
-            self.presence.heard(device, now_ms)
-            self.tell(now_ms, device, "reply", payload[:300].decode("utf-8", "replace"))
-
-    def _schema(self, device, below, payload, now_ms, kept):
-        """How a node packs the payloads of a topic (R32)."""
-        if not kept:
-            self.presence.heard(device, now_ms)
-        try:
-            if self.schema_counts[device] >= SCHEMAS_MAX:
-                raise BadSchema("schema: more than %d of one node" % SCHEMAS_MAX)
-            self.schemas.learn(device, below, payload)
-        except BadSchema as e:
-            return self._refuse(str(e), "%s%s/schema/%s" % (self._prefix, device, below), payload)
-        known = (device, below, payload.decode())
-        if known not in self._schemas_known:
-            self._schemas_known.add(known)
-            self._schemas_new.append(known)
-            self.schema_counts[device] += 1
-
-    def _try_schema(self, device, below, payload, number):
-        """A packed message whose schema does not fit is kept as it is, but seen."""
-        try:
-            if self.schemas.values(device, below, payload, number) is None:
-                self.counters.no_schema += 1
-        except BadSchema:
-            self.counters.misfits += 1
-
-    def _command_seen(self, now_ms, device, below):
-        """Somebody else's command to a node (our own do not come back under MQTT 5)."""
-        if below not in ("cmd/ping", "cmd/pong", "cmd/resend") and device in self.fleet.nodes:
-            self.tell(now_ms, device, "command", "%s by somebody else" % below[4:64])
-
     # -- the rest --------------------------------------------------------------------------------------------------------
+
+    def topic_of(self, device, below):
+        return "%s%s/%s" % (self._prefix, device, below)
 
     def ping(self, device):
         """Asks a node for a sign of life (R14)."""
         now_ms = wall_ms()
         self.counters.pings += 1
-        self._ping_ms[device] = now_ms
-        return self.link.publish("%s%s/cmd/ping" % (self._prefix, device), b'{"type":"ping","timestamp":%d}' % now_ms)
+        self._bare.pinged(device, now_ms)
+        return self.link.publish(self.topic_of(device, "cmd/ping"), b'{"type":"ping","timestamp":%d}' % now_ms)
 
     def command(self, device, name, body, who):
         """Sends cmd/<name> to a node. False when the broker is not there."""
-        sent = self.link.publish("%s%s/cmd/%s" % (self._prefix, device, name), body, qos=1)
+        sent = self.link.publish(self.topic_of(device, "cmd/" + name), body, qos=1)
         if sent and who:
             self.tell(wall_ms(), device, "command", "%s by %s" % (name, who))
         return sent
+
+    def forget(self, device):
+        """A node that is no more. What it has sent stays. Raises StoreError; then nothing is forgotten."""
+        with self._store.transaction() as store:
+            for table in ("device", "stream", "gap"):
+                store.execute("delete from %s where device = ?" % table, (device,))
+        self.presence.forget(device)
+        self.ledger.forget(device)
+        self.fleet.nodes.pop(device, None)
+        self._bare.forget(device)
+        self._dirty.pop(device, None)
 
     def changed(self, device):
         """What is known of this node is to be written down."""
@@ -438,7 +385,7 @@ class Collector:
             watches = self.presence.watches
             for device, epoch, ranges in self.resend.due(now_ms, lambda d: d in watches and watches[d].state == ONLINE, RESENDS_PER_SCAN):
                 body = json.dumps({"b": epoch, "r": ranges}, separators=(",", ":")).encode()
-                self.link.publish("%s%s/cmd/resend" % (self._prefix, device), body, qos=1)
+                self.link.publish(self.topic_of(device, "cmd/resend"), body, qos=1)
         self.scanned(now_ms)
 
     def _measure(self, now):
@@ -465,7 +412,7 @@ class Collector:
         if old == UNKNOWN and watch.state == ONLINE and node and node.messages:
             return      # as before the monitor was started
         self.tell(now_ms, device, "presence", "%s: %s" % (watch.state, why))
-        (self._log.debug if UNKNOWN in (old, watch.state) else self._log.info)("presence", device=device, state=watch.state, was=old, why=why)
+        (self.log.debug if UNKNOWN in (old, watch.state) else self.log.info)("presence", device=device, state=watch.state, was=old, why=why)
 
     def _bare_key(self, kept, below, payload):
         if kept:
@@ -474,19 +421,9 @@ class Collector:
         self._bare_us = max(time.time_ns() // 1000, self._bare_us + 1)
         return BARE_EPOCH, self._bare_us << 10 | self._bare_bits
 
-    def _refuse(self, reason, topic, payload):
-        self.counters.refused[reason] += 1
+    def refuse(self, reason, topic, payload):
+        self.counters.refused["schema" if reason.startswith("schema ") else reason] += 1     # what a node made up is no label
         if not self._since:
             self._since = time.monotonic()
         self._refused.append((wall_ms(), topic.replace("\0", "?"), reason, len(payload), bytes(payload[:HEAD])))
 
-
-_BARE = {"status": Collector._status, "pong": Collector._pong, "ping": Collector._ping, "gone": Collector._gone, "reply": Collector._reply}
-
-
-def _timestamp(payload):
-    try:
-        told = json.loads(payload)["timestamp"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-    return told if type(told) is int else None

@@ -202,3 +202,46 @@ def test_many_at_once_are_one_notification(hooked, nodes, receiver):
 def test_a_bad_hook_is_one_clear_error(monitors, hook, why):
     with pytest.raises(BenchError, match=why):
         monitors(hooks=[hook])
+
+
+def test_a_database_that_is_away_for_long_costs_alarms_a_row_each():
+    from holdfast_bench.monitor.alarms import Alarms
+
+    alarms = Alarms([], "m", None, None, None)
+    body = {"id": "1", "device": "a", "alarm": "offline", "why": ""}
+    from collections import Counter
+    from types import SimpleNamespace
+    alarms._counters, alarms._log = SimpleNamespace(deliveries=Counter()), SimpleNamespace(warning=lambda *a, **k: None, error=lambda *a, **k: None)
+    for tries in range(1, 12):
+        alarms._done("1:hook", "hook", body, tries, "HTTP 500", tries)
+    assert len(alarms._unwritten) == 1 and alarms._unwritten["1:hook"][4] == 11
+
+
+def test_a_hook_with_a_full_queue_goes_on(monkeypatch):
+    """Its own thread puts back what is not due yet: that must not wait for room which only it could make."""
+    from holdfast_bench.monitor import alarms
+
+    monkeypatch.setattr(alarms, "QUEUE_MAX", 3)
+    delivered = []
+
+    class Hook:
+        def deliver(self, body):
+            delivered.append(body["n"])
+
+    worker = alarms._Worker("hook", Hook(), lambda *a: None)
+    take, rounds = worker._queue.get, []
+
+    def get():
+        found = take()
+        if len(rounds) < 3:
+            rounds.append(found)
+            for n in range(3):      # the collector is quicker
+                worker.put("more", {"n": len(rounds) * 10 + n}, 0)
+        return found
+    worker._queue.get = get
+    worker.put("first", {"n": 0}, 0)            # the thread waits in the old get()
+    until(lambda: delivered)
+    worker.put("later", {"n": 1}, 0, time.monotonic() + 3600)
+    until(lambda: len(delivered) >= 5)
+    worker.close()
+    assert not worker._thread.is_alive()

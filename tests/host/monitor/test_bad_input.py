@@ -111,7 +111,114 @@ def test_any_payload_on_any_topic_in_the_collectors_own_thread(tmp_path, message
     collector._store.close()
 
 
-def offline_collector(folder):
+def test_what_a_node_makes_up_is_no_label_of_a_metric(tmp_path):  # R39
+    collector = offline_collector(tmp_path)
+    for n in range(500):
+        collector.received(b"holdfast/n/schema/05/x", b'{"s":5,"f":[{"n":"name%d","t":"?"}]}' % n, 0, 0, 0, 0)
+    assert sum(collector.counters.refused.values()) == 500 and set(collector.counters.refused) == {"schema"}
+    collector._store.close()
+
+
+@pytest.mark.parametrize("below", ["status", "gone", "reply", "schema/05/x", "ping", "pong"])
+def test_what_comes_outside_of_envelopes_is_no_longer_than_a_message_either(tmp_path, below):
+    collector = offline_collector(tmp_path)
+    collector.received(b"holdfast/n/" + below.encode(), b"[" * (2 << 20), 0, 0, 0, 0)
+    assert dict(collector.counters.refused) == {"payload longer than 1048576 bytes": 1}
+    collector._store.close()
+
+
+class Clock:
+    """time, for a module under test."""
+
+    def __init__(self):
+        self.s = 1_800_000_000.0
+
+    def monotonic(self):
+        return self.s
+
+    def time_ns(self):
+        return int(self.s * 1e9)
+
+
+def test_a_broker_gone_for_a_day_alarms_nobody_and_loses_nothing(tmp_path, monkeypatch):  # R20, R34, R40
+    """Nobody is judged while nobody can be heard; what waited at the broker is stored once; whoever is silent then is told within seconds."""
+    from holdfast_bench.monitor import collector as module
+
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    rung, log = [], []
+    collector = offline_collector(tmp_path, lambda watch, kind, why: rung.append((watch.device, kind)), log.append)
+    alive = {"n%d" % n for n in range(20)} - {"n7"}
+
+    def message(device, seq, retain=0):
+        collector.received(b"holdfast/%s/sensor/x" % device.encode(), b'{"i":%d,"b":1,"p":"x"}' % seq, 1, retain, 0, 1)
+
+    def run(seconds, step=0.25, answering=()):
+        for _ in range(round(seconds / step)):
+            clock.s += step
+            collector.turn(clock.s)
+            while collector.link.sent:
+                topic, payload = collector.link.sent.pop(0)[:2]
+                device = topic.split("/")[1]
+                if topic.endswith("/cmd/ping") and device in answering:
+                    collector.received(b"holdfast/%s/pong" % device.encode(), bytes(payload).replace(b"ping", b"pong"), 0, 0, 0, 0)
+    everybody = alive | {"n7"}
+    collector.up(False)
+    for device in sorted(everybody):
+        collector.received(b"holdfast/%s/status" % device.encode(), b"online", 1, 0, 0, 1)
+        message(device, 1)
+    run(30, answering=everybody)
+    assert collector.presence.counts["online"] == 20 and not rung
+
+    collector.link.connected = collector.link.open = False
+    told = len(log)
+    for _ in range(24 * 360):
+        collector.down("connection refused")
+        run(10, 5)
+    assert not rung and not collector._rows and not collector._mids and len(collector._events) < 100
+    assert len([line for line in log[told:] if '"warning"' in line]) < 5, "the same trouble is told once"
+
+    collector.link.connected = collector.link.open = True
+    collector.up(True)
+    for seq in range(2, 102):
+        for device in sorted(alive):
+            if seq != 50:
+                message(device, seq)
+    run(30, answering=alive)
+    assert rung == [("n7", "offline")]
+    assert collector.counters.stored == 20 + 99 * 19 and collector.ledger.missing == 19
+    assert len(collector._store.query("select 1 from message")) == collector.counters.stored
+    collector._store.close()
+
+
+def test_a_broker_gone_for_a_day_is_tried_all_day_and_never_hammered(monkeypatch):  # R1, R3
+    from holdfast_bench.monitor import link as module
+
+    clock, pauses = Clock(), []
+    monkeypatch.setattr(module, "time", clock)
+
+    class Owner:
+        def down(self, why):
+            assert why == "Connection refused"
+
+    link = module.Link(Owner(), ("broker.invalid", 1883), "m", [])
+
+    def refused():
+        clock.s += 0.01
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    def pause(seconds):
+        pauses.append(seconds)
+        clock.s += seconds
+        link._stopping = clock.s >= 1_800_000_000 + 86_400
+    monkeypatch.setattr(link, "_session", refused)
+    monkeypatch.setattr(link, "_pause", pause)
+    link._run()
+    assert sum(pauses[:5]) < 5 and max(pauses) <= 10 and 86_400 / 10 < len(pauses) < 86_400
+    assert len(set(pauses)) > 1000, "with jitter"
+
+
+def offline_collector(folder, ring=lambda *a: None, told=lambda line: None):
     import io
 
     from holdfast_bench.monitor.collector import Collector
@@ -121,15 +228,24 @@ def offline_collector(folder):
 
     class Link:
         connected = open = True
+        at, version = ("broker.invalid", 1883), 5
 
-        def publish(self, *args):
-            return True
+        def __init__(self):
+            self.sent = []
+
+        def publish(self, *args, **kwargs):
+            self.sent.append(args)
+            return self.connected
 
         def ack(self, mids):
             pass
 
         def wake(self):
             pass
-    collector = Collector(Settings(), open_store(folder / "m.db", durable=False), lambda *a: None, lambda *a: None, Log(io.StringIO()))
+
+    class Lines(io.StringIO):
+        def write(self, text):
+            told(text)
+    collector = Collector(Settings(), open_store(folder / "m.db", durable=False), lambda *a: None, ring, Log(Lines()))
     collector.link = Link()
     return collector

@@ -251,6 +251,40 @@ def test_a_database_that_is_locked_does_not_hang_the_page(web, nodes):
     other.close()
 
 
+def test_a_button_that_the_database_refuses_costs_nobody_the_monitor(web, nodes):
+    nodes("hf-1").publish("x")
+    until(lambda: web.collector.counters.stored == 1)
+    other = sqlite3.connect(web.store.path, isolation_level=None)
+    other.execute("begin immediate")
+    status, _, text = ask(web, "/api/node/forget", {"id": "hf-1"}, headers=BEARER)
+    assert status == 503 and "locked" in text and web.live() and "hf-1" in web.collector.presence.watches
+    other.execute("rollback")
+    other.close()
+    assert ask(web, "/api/node/forget", {"id": "hf-1"}, headers=BEARER)[0] == 200 and "hf-1" not in web.collector.fleet.nodes
+
+
+def test_a_body_without_end_is_not_read_to_its_end(web):
+    for path, headers in (("/login", {}), ("/api/node/ping", BEARER)):
+        assert ask(web, path, {"token": "x" * (1 << 20)}, headers=headers)[0] == 413
+
+
+def test_headers_that_are_none_are_refused_like_others(web):
+    assert ask(web, "/api/summary", headers={"Host": "["})[0] == 401
+    cookie = ask(web, "/login", {"token": TOKEN})[1]["set-cookie"].split(";")[0]
+    assert ask(web, "/api/node/ping", {"id": "hf-1"}, cookie=cookie, headers={"Origin": "http://["})[0] == 401
+
+
+def test_somebody_who_guesses_shuts_out_nobody_else():
+    from holdfast_bench.monitor.web.auth import Guard
+
+    guard = Guard(None, TOKEN, ())
+    assert guard.login("wrong", "10.0.0.9") is None and guard.login(TOKEN, "10.0.0.9") is None
+    assert guard.login(TOKEN, "10.0.0.1")
+    for n in range(20_000):
+        guard.login("wrong", "10.1.%d.%d" % divmod(n, 256))
+    assert len(guard._shut) <= 10_000
+
+
 def test_errors_are_answers(web):
     assert ask(web, "/nothing/here")[0] == 404
     assert ask(web, "/api/node?id=nobody")[0] == 404

@@ -8,6 +8,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from ..collector import wall_ms
+from ..store import StoreError
+from .auth import limited
 
 BODY_MAX = 16 << 10
 CALL_LIMIT_S = 5
@@ -44,11 +46,9 @@ class Actions:
 
     @staticmethod
     async def _body(request):
-        raw = b""
-        async for chunk in request.stream():
-            raw += chunk
-            if len(raw) > BODY_MAX:
-                raise Refusal(413, "too long")
+        raw = await limited(request, BODY_MAX)
+        if raw is None:
+            raise Refusal(413, "too long")
         try:
             body = json.loads(raw or b"{}")
         except (ValueError, RecursionError):
@@ -70,6 +70,8 @@ class Actions:
                 result, error = fn(*args), None
             except Refusal as e:
                 result, error = None, e
+            except StoreError as e:
+                result, error = None, Refusal(503, "database: %s" % e)
             loop.call_soon_threadsafe(finish, result, error)
         self._collector.call(run)
         try:
@@ -106,13 +108,7 @@ class Actions:
         return self._send(device, "config", {"id": next(self._numbers), "set": wanted})
 
     def _forget(self, device, body):
-        collector = self._collector
-        collector.presence.forget(device)
-        collector.ledger.forget(device)
-        collector.fleet.nodes.pop(device, None)
-        with self._monitor.store.transaction() as store:
-            for table in ("device", "stream", "gap"):
-                store.execute("delete from %s where device = ?" % table, (device,))
+        self._collector.forget(device)
         return {"ok": True}
 
     def _retry(self, device, body):

@@ -2,6 +2,7 @@
 
 import hmac
 import ipaddress
+import json
 import os
 import secrets
 import time
@@ -16,7 +17,9 @@ from ..settings import secret
 
 COOKIE = "holdfast_session"
 SESSIONS_MAX, SESSION_S = 1000, 7 * 86400
-WRONG_PAUSE_S = 1.0     # after a wrong token nobody is let in for so long: guessing is hopeless
+WRONG_PAUSE_S = 1.0     # after a wrong token nobody at that address is let in for so long: guessing is hopeless
+SHUT_MAX = 10_000       # addresses
+LOGIN_MAX = 4096        # bytes
 FORWARDED = (b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via")
 
 
@@ -49,7 +52,7 @@ class Guard:
     def __init__(self, app, token, open_paths):
         self._app, self._token, self._open = app, token.encode(), open_paths
         self._sessions = OrderedDict()      # cookie -> when it ends
-        self._shut_until = 0.0
+        self._shut = OrderedDict()          # address -> until when; others are not to suffer for it
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
@@ -57,7 +60,7 @@ class Guard:
         headers = dict(scope["headers"])
         reading = scope["method"] in ("GET", "HEAD")
         path = scope["path"]
-        if path in self._open and (reading or path == "/login") or reading and self._here(scope, headers) or self._known(headers, reading):
+        if path in self._open and (reading or path == "/login") or reading and self._here(scope, headers) or self._known(headers, reading, client(scope)):
             return await self._app(scope, receive, send)
         if reading and b"text/html" in headers.get(b"accept", b""):
             answer = RedirectResponse("/login", 303)
@@ -70,13 +73,16 @@ class Guard:
         """Whether the request comes from this machine itself: not through a proxy, and not by a name that somebody's DNS made point here."""
         if any(name in headers for name in FORWARDED):
             return False
-        host = urlsplit("//" + headers.get(b"host", b"").decode("latin-1")).hostname
-        return _loopback(scope["client"][0] if scope.get("client") else "") and (host == "localhost" or _loopback(host))
+        try:
+            host = urlsplit("//" + headers.get(b"host", b"").decode("latin-1")).hostname
+        except ValueError:
+            return False
+        return _loopback(client(scope)) and (host == "localhost" or _loopback(host))
 
-    def _known(self, headers, reading):
+    def _known(self, headers, reading, who):
         given = headers.get(b"authorization", b"")
         if given[:7].lower() == b"bearer ":
-            return self._right(given[7:].strip())
+            return self._right(given[7:].strip(), who)
         if not reading and not self._same_origin(headers):
             return False
         for part in headers.get(b"cookie", b"").split(b";"):
@@ -89,25 +95,46 @@ class Guard:
     def _same_origin(headers):
         """A cookie counts only for what our own page sends."""
         origin = headers.get(b"origin", b"").decode("latin-1")
-        return bool(origin) and urlsplit(origin).netloc == headers.get(b"host", b"").decode("latin-1")
+        try:
+            return bool(origin) and urlsplit(origin).netloc == headers.get(b"host", b"").decode("latin-1")
+        except ValueError:
+            return False
 
-    def _right(self, given):
-        if time.monotonic() < self._shut_until:
+    def _right(self, given, who):
+        if time.monotonic() < self._shut.get(who, 0):
             return False
         if hmac.compare_digest(given, self._token):
             return True
-        self._shut_until = time.monotonic() + WRONG_PAUSE_S
+        self._shut[who] = time.monotonic() + WRONG_PAUSE_S
+        self._shut.move_to_end(who)
+        while len(self._shut) > SHUT_MAX:
+            self._shut.popitem(last=False)
         return False
 
-    def login(self, token):
-        """A cookie's value for the right token, else None."""
-        if not self._right(token.encode()):
+    def login(self, token, who):
+        """A cookie's value for the right token, else None. who: the address that it comes from."""
+        if not self._right(token.encode("utf-8", "replace"), who):
             return None
         value = secrets.token_urlsafe(24).encode()
         self._sessions[value] = time.monotonic() + SESSION_S
         while len(self._sessions) > SESSIONS_MAX:
             self._sessions.popitem(last=False)
         return value.decode()
+
+
+async def limited(request, most):
+    """The request's body; None, and the rest is not read, when it is longer than `most` bytes."""
+    raw = b""
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > most:
+            return None
+    return raw
+
+
+def client(scope):
+    """Where a request comes from, an address; "" when nobody knows."""
+    return scope["client"][0] if scope.get("client") else ""
 
 
 def _loopback(host):
@@ -118,15 +145,15 @@ def _loopback(host):
 
 
 async def login(request, guard):
-    """POST /login with the token as form or JSON."""
-    body = await request.body()
-    if len(body) > 4096:
+    """POST /login with {"token": …}."""
+    body = await limited(request, LOGIN_MAX)
+    if body is None:
         return PlainTextResponse("too long", 413)
     try:
-        token = (await request.json())["token"]
-    except (ValueError, KeyError, TypeError):
+        token = json.loads(body)["token"]
+    except (ValueError, KeyError, TypeError, RecursionError):
         token = ""
-    value = guard.login(token) if isinstance(token, str) else None
+    value = guard.login(token, client(request.scope)) if isinstance(token, str) else None
     if value is None:
         return JSONResponse({"error": "this is not the token"}, 403)
     answer = JSONResponse({"ok": True})

@@ -25,7 +25,6 @@ PAGES = {"/": "fleet.html", "/node": "node.html", "/login": "login.html"}
 HEADERS = [(b"content-security-policy", b"default-src 'self'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'"),
            (b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"), (b"x-frame-options", b"DENY")]
 START_LIMIT_S = 10
-BODY_MAX = 64 << 10
 
 
 class _Headers:

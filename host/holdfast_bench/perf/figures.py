@@ -85,4 +85,6 @@ KINDS = {
     "sim_speed_faults": Kind("× real time", "simulation under the campaign's fault mix, one core", 1000, AT_LEAST),
     "twin_start_ms": Kind("ms", "power-on of a twin to its boot event", 500),
     "twin_memory_mb": Kind("MB", "memory of a twin's process", 12),
+    "twins_start_s": Kind("s", "fifty twins switched on together, until the last one runs"),
+    "twins_memory_mb": Kind("MB", "memory of each of them", 12),
 }

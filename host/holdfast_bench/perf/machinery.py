@@ -16,11 +16,12 @@ from .figures import Figure
 from .outages import fault_mix
 
 LIMIT_S = 300
+CROWD = 50      # virtual boards at one time
 
 
 def measure(said=lambda text: None):
     figures = []
-    for name, part in (("simulation", simulation), ("library", library), ("twin", twin)):
+    for name, part in (("simulation", simulation), ("library", library), ("twin", twin), ("%d twins at once" % CROWD, crowd)):
         said(name)
         figures += part()
     return figures
@@ -89,6 +90,27 @@ def twin(count=5):
             Figure("twin_memory_mb", round(max(sizes), 1) if sizes else None, "resident memory of a twin's process, no firmware on it, largest of %d" % count)]
 
 
+def crowd(count=CROWD):
+    """Virtual boards switched on together: until the last one runs, and what each takes, its share of this process included. Pages that
+    they have in common count once."""
+    before_mb = _share_mb(os.getpid())
+    with TwinHost(lambda src, ev, **fields: None) as host:
+        boards = [host.add_board("c%d" % n) for n in range(count)]
+        began = time.monotonic()
+        for board in boards:
+            board.power_on()
+        for board in boards:
+            board.wait_running(LIMIT_S)
+        took = time.monotonic() - began
+        pids = _children()
+        each_mb = [_share_mb(pid) for pid in pids]
+        own_mb = _share_mb(os.getpid()) - before_mb
+    whole = len(pids) >= count and all(each_mb)
+    how = "%d switched on together" % count
+    return [Figure("twins_start_s", round(took, 1), how + ", until the last one runs MicroPython, %d cores" % os.cpu_count()),
+            Figure("twins_memory_mb", round((sum(each_mb) + own_mb) / count, 1) if whole else None, how + ": their processes and what they add to the bench's own, each (PSS)")]
+
+
 def _children():
     path = Path("/proc/self/task")
     found = []
@@ -98,7 +120,17 @@ def _children():
 
 
 def _resident_mb(pid):
-    for line in Path("/proc/%d/status" % pid).read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    return os.sysconf("SC_PAGE_SIZE")
+    return _kb("/proc/%d/status" % pid, "VmRSS:") / 1024
+
+
+def _share_mb(pid):
+    return _kb("/proc/%d/smaps_rollup" % pid, "Pss:") / 1024
+
+
+def _kb(path, field):
+    """A field of one of the system's tables; 0 where there is none."""
+    try:
+        lines = Path(path).read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith(field)), 0)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from holdfast_bench.perf import memory, outages
+from holdfast_bench.perf import machinery, memory, outages
 from holdfast_bench.perf.figures import KINDS, Figure
 
 FIXED = """first_puback_s recover_refused_s recover_blackhole_s recover_dead_flows_s recover_wifi_s detect_publishing_s detect_idle_s hundred_rtt50_s
@@ -29,6 +29,12 @@ def test_every_fixed_name_has_a_unit_and_an_explanation():
                                               ("stall_ms", None, None), ("append_us", 5, None)])
 def test_bar_is_met_or_not_or_there_is_none(name, value, met):
     assert Figure(name, value, "so").met is met
+
+
+def test_virtual_boards_at_one_time_are_timed_and_weighed():  # R50
+    start, memory_mb = machinery.crowd(3)
+    assert (start.name, memory_mb.name) == ("twins_start_s", "twins_memory_mb") and start.value > 0
+    assert 0.05 < memory_mb.value < 12, "a process has at least its heap"
 
 
 def test_another_client_is_shown_beside_and_not_judged():

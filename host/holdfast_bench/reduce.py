@@ -21,10 +21,12 @@ from pathlib import Path
 from .errors import BenchError
 
 FILE = "names.json"
-API = ("Node", "Typed")  # classes that applications get hold of: their public names, and parameters, stay
+API = ("Node", "Typed")  # classes that applications get hold of: their methods without underscore, and the parameters of these, stay,
+ATTRIBUTES = ("id", "config", "cause", "boots", "life", "verbose")  # and these attributes
 _HERE = Path(__file__).resolve().parent
 _KNOWN = _HERE / "known_names.txt"
-_CHIP = _HERE / "chip"
+# The fakes of modules that the firmware can import, and of classes that they offer.
+_CHIP = tuple(_HERE / "chip" / (name + ".py") for name in "_asyncio _thread errno esp esp32 lan machine micropython network os select socket ssl sys time uart vfs".split())
 # umqtt.simple 1.3.4 to 1.8: what MQTTClient has, and calls of its socket.
 _MQTT = frozenset("""MQTTClient MQTTException client_id sock server port ssl ssl_params pid cb user pswd keepalive lw_topic lw_msg lw_qos lw_retain _send_str _recv_len
     set_callback set_last_will connect disconnect ping publish subscribe wait_msg check_msg read write close setblocking settimeout send recv topic msg retain qos""".split())
@@ -54,27 +56,6 @@ class Names:
                 row, column = token.start
                 line = lines[row - 1]
                 lines[row - 1] = line[:column] + self.short[token.string] + line[column + len(token.string):]
-        return "".join(lines)
-
-    def translate_user(self, text):
-        """Source text of a program beside the package that uses its parts from within. Its own names stay: two of the package's that never meet there
-        may share a replacement, and would meet here. What it imports is called as before; attributes, and what its classes have, are replaced."""
-        inside = set()
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.ClassDef):
-                inside |= {getattr(part, "name", None) for part in node.body}
-                inside |= {target.id for part in node.body if isinstance(part, ast.Assign) for target in part.targets}
-        lines = text.splitlines(keepends=True)
-        for token in reversed(_names(text)):
-            row, column = token.start
-            line, name = lines[row - 1], token.string
-            before, after = line[:column], line[column + len(name):]
-            if name not in self.short:
-                continue
-            if line.startswith("from holdfast.") and " import " in before:
-                lines[row - 1] = "%s%s as %s%s" % (before, self.short[name], name, after)
-            elif before.endswith(".") or name in inside and before.startswith("    "):
-                lines[row - 1] = before + self.short[name] + after
         return "".join(lines)
 
     def restore(self, text):
@@ -142,8 +123,8 @@ class _Package:
 
     def __init__(self, package):
         self.tokens, self.places, self.imported = {}, {}, {}
-        self.defined, self.kept, own, loose = set(), set(package), set(), set()
-        classes, derived = {}, []
+        self.defined, self.kept, own, loose = set(), set(), set(), set()
+        classes, derived = defaultdict(list), []
         for module, text in package.items():
             self.tokens[module] = {token.string for token in _names(text)}
             self.places[module] = set(self.tokens[module])
@@ -151,17 +132,20 @@ class _Package:
             self.imported[module] = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
             for node in ast.walk(tree):
                 if isinstance(node, ast.ClassDef):
-                    classes[node.name] = module
+                    classes[node.name].append(module)
                     derived += [(module, ast.unparse(base).rpartition(".")[2]) for base in node.bases]
                     self._class(node, own)
                 self._node(module, node, own, loose)
             for statement in tree.body:
                 if isinstance(statement, ast.Assign):
                     self._assigned(statement, own)
-                elif module == "__init__" and isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
-                    self.kept.add(statement.name)
-        for module, base in derived:
-            self.places[module] |= self.tokens[classes[base]] if base in classes else _BASES.get(base, set())
+                if module == "__init__" and isinstance(statement, (ast.Assign, ast.FunctionDef, ast.ClassDef)):
+                    self.kept.update([statement.name] if hasattr(statement, "name") else [target.id for target in statement.targets])
+        for _ in derived:  # so far a class may be derived
+            for module, base in derived:
+                for origin in classes[base]:
+                    self.places[module] |= self.places[origin]
+                self.places[module] |= _BASES.get(base, set())
         self.loose = loose - own
 
     def _node(self, module, node, own, loose):
@@ -179,9 +163,8 @@ class _Package:
         elif isinstance(node, ast.Import):
             self.kept.update(*(alias.name.split(".") for alias in node.names))
         elif isinstance(node, ast.ImportFrom):
-            self.kept.update((node.module or "").split("."))
-            if not node.level:
-                self.kept.update(alias.name for alias in node.names)
+            if not node.level or not node.module:  # from outside; or modules, and what __init__ defines
+                self.kept.update([*(node.module or "").split("."), *(alias.name for alias in node.names)])
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _DYNAMIC:
             of_outside = isinstance(node.args[0], ast.Name) and node.args[0].id in self.imported[module]
             if not isinstance(node.args[1], ast.Constant) and not of_outside and ast.unparse(node) != "hasattr(package, name)":
@@ -199,8 +182,7 @@ class _Package:
             for part in ast.walk(node):
                 if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef)) and (part.name == "__init__" or not part.name.startswith("_")):
                     self.kept.update([part.name, *(a.arg for a in part.args.args + part.args.kwonlyargs)])
-                elif isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store) and ast.unparse(part.value) == "self" and not part.attr.startswith("_"):
-                    self.kept.add(part.attr)
+            self.kept.update(ATTRIBUTES)
 
     def _assigned(self, statement, own):
         for target in statement.targets:
@@ -208,12 +190,24 @@ class _Package:
                 if isinstance(node, ast.Name):
                     own.add(node.id)
                     hidden = node.id.startswith("_") and isinstance(statement.value, ast.Call) and ast.unparse(statement.value.func) == "const"
-                    # The compiler puts the value of such a constant where its name stands; without a leading blank the name would be kept, too.
-                    (self.kept if hidden or not node.id.startswith("_") and node.id.isupper() else self.defined).add(node.id)
+                    if not hidden:  # the compiler puts the value of such a constant where its name stands: it is in no .mpy
+                        self.defined.add(node.id)
 
 
 def _names(text):
-    return [token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type == tokenize.NAME]
+    """The NAME tokens of a source, but for the names of modules in `from .module import`."""
+    found, module = [], False
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.NAME:
+            if token.string == "import":
+                module = False
+            if not module:
+                found.append(token)
+            if token.string == "from":
+                module = True
+        elif token.type == tokenize.NEWLINE:
+            module = False  # it was a `raise … from`
+    return found
 
 
 @functools.cache
@@ -234,21 +228,19 @@ def _palette():
 
 @functools.cache
 def _outside():
-    """Names that belong to the interpreter, to umqtt.simple, or, by the fakes, to the chip's modules."""
+    """Names that belong to the interpreter, to umqtt.simple, or, by the fakes, to the chip's modules: what these and their classes define."""
     found = {word for words in known() for word in words} | _MQTT
-    for path in sorted(_CHIP.glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-                found.add(node.name)
-            elif isinstance(node, ast.arg):
-                found.add(node.arg)
-            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-                found.add(node.attr)
-            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                found.add(node.id)
-    return frozenset(found)
+    for path in _CHIP:
+        tree = ast.parse(path.read_text())
+        for body in [tree.body, *(node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]:
+            for node in body:
+                if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                    found.add(node.name)
+                elif isinstance(node, ast.Assign):
+                    found.update(part.id for target in node.targets for part in ast.walk(target) if isinstance(part, ast.Name))
+    return frozenset(name for name in found if not name.startswith("_") or name in _MQTT or name.startswith("__"))
 
 
 def sources():
     """The files that a build depends on besides the package."""
-    return [Path(__file__).resolve(), _KNOWN, *sorted(_CHIP.glob("*.py"))]
+    return [Path(__file__).resolve(), _KNOWN, *_CHIP]

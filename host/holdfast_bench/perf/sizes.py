@@ -6,14 +6,16 @@ them frozen in, where they take no heap.
 """
 
 import contextlib
-import hashlib
+import functools
 import json
+import shutil
 import subprocess
+import tempfile
 import threading
 from pathlib import Path
 
-from .. import checkout, reduce
-from ..choices import BUILD, choices
+from .. import checkout
+from ..choices import choices
 from ..drivers.broker_mosquitto import Mosquitto
 from ..errors import BenchError
 from ..mpy import compiled
@@ -75,22 +77,20 @@ class Broker:
 def _command(program, port, heap_kb, **more):
     spec = {"config": {"wifi": [{"ssid": "perf"}], "brokers": [{"host": "127.0.0.1", "port": port}], "console": False, "watchdog_s": 0},
             "queued": 1, "heap": True, **more}
-    path = ":".join(str(p) for p in (PLAIN, package(), choices().umqtt))
-    return [*choices().micropython32.command, "-X", "heapsize=%dk" % heap_kb, str(_program(program)), path], json.dumps(spec)
+    script, firmware = (PLAIN / "inside.py", _with_core()) if program == "core.py" else (PLAIN / program, package())
+    # Where a module comes from is kept on the heap: a path as short as on the chip, /lib/holdfast/….
+    path = ":".join((str(PLAIN), "lib", str(choices().umqtt)))
+    return [*choices().micropython32.command, "-X", "heapsize=%dk" % heap_kb, str(script), path], firmware.parent, json.dumps(spec)
 
 
-def _program(name):
-    """The file of a program. The core's one uses the package from within, so it has to use the names of the build."""
-    path = PLAIN / name
-    names = package() / "holdfast" / reduce.FILE
-    if name != "core.py" or not names.exists():
-        return path
-    text = reduce.load(names.parent).translate_user(path.read_text())
-    made = BUILD / "perf" / hashlib.sha256(text.encode()).hexdigest()[:16] / name
-    if not made.exists():
-        made.parent.mkdir(parents=True, exist_ok=True)
-        made.write_text(text)
-    return made
+@functools.cache
+def _with_core():
+    """The package with core.py in it: that uses it from within, so it has to be built together with it, whatever names that gives."""
+    text = (PLAIN / "core.py").read_text().replace("from holdfast.", "from .")
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(checkout.FIRMWARE / "holdfast", folder, dirs_exist_ok=True)
+        Path(folder, "core.py").write_text(text)
+        return compiled({"lib/holdfast": Path(folder)}, "firmware") / "lib"
 
 
 def _in_use(program, port, **more):
@@ -115,8 +115,8 @@ def _smallest_heap_kb(program, port, **more):
 
 def _run(command_and_spec, until):
     """The lines of a program up to the first that begins with `until`, or its end. One that has too little heap to say anything is ended after a while."""
-    command, spec = command_and_spec
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    command, folder, spec = command_and_spec
+    process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines = []
     limit = threading.Timer(SILENT_S, process.kill)
     limit.start()

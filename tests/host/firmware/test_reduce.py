@@ -41,9 +41,10 @@ def test_lines_stay_where_they_are_and_every_module_is_python(names):
 
 def test_a_class_and_what_it_is_derived_from_share_no_replacement(names):
     base = "class Base:\n    def first_thing(self):\n        return 1\n"
-    package = {"__init__": "", "base": base, "other": "from .base import Base\n\n\nclass Other(Base):\n    def second_thing(self):\n        return 2\n"}
+    package = {"__init__": "", "base": base, "other": "from .base import Base\n\n\nclass Other(Base):\n    def second_thing(self):\n        return 2\n",
+               "third": "from .other import Other\n\n\nclass Third(Other):\n    def third_thing(self):\n        return 3\n"}
     made = reduce.names(package)
-    assert made.short["first_thing"] != made.short["second_thing"]
+    assert len({made.short[name + "_thing"] for name in ("first", "second", "third")}) == 3
     assert not reduce._MQTT & set(names.modules["session"])  # Session is derived from umqtt's client
 
 
@@ -67,6 +68,27 @@ def test_names_that_come_from_outside_are_left_alone():
 def test_a_name_made_up_at_run_time_is_refused():
     with pytest.raises(BenchError, match="one.py, line 2: getattr"):
         reduce.names({"__init__": "", "one": "def f(a, b):\n    return getattr(a, b)\n"})
+
+
+def test_a_module_may_be_called_like_an_attribute():
+    package = {"__init__": "", "shelf": "class Shelf:\n    pass\n", "one": "from .shelf import Shelf\n\n\nclass A:\n    def __init__(self):\n        self.shelf = Shelf()\n"}
+    made = reduce.names(package)
+    assert made.translate(package["one"]).startswith("from .shelf import %s\n" % made.short["Shelf"]) and made.short["shelf"] != "shelf"
+
+
+def test_modules_that_are_imported_as_such_keep_their_names():
+    package = {"__init__": "", "shelf": "width = 1\n", "one": "from . import shelf\n\n\nclass A:\n    def __init__(self):\n        self.shelf = shelf.width\n"}
+    assert "from . import shelf\n" in reduce.names(package).translate(package["one"])
+
+
+def test_every_module_can_be_loaded(tmp_path):
+    """On its own, as MicroPython finds it, on the interpreter with stand-ins for the chip's modules."""
+    made = mpy.firmware(PACKAGE)[0]
+    program = tmp_path / "all.py"
+    program.write_text("import sys\nsys.path[:0] = sys.argv[1:]\nfor name in %r:\n    __import__('holdfast.' + name)\nprint('loaded')\n" % [m for m in SOURCES if m != "__init__"])
+    plain = checkout.ROOT / "host" / "holdfast_bench" / "perf" / "plain"
+    done = subprocess.run([*choices().micropython.command, str(program), str(plain), str(made.parent), str(choices().umqtt)], capture_output=True, text=True)
+    assert done.stdout == "loaded\n", done.stdout + done.stderr
 
 
 def test_one_made_up_for_a_module_of_the_chip_is_not():

@@ -1,7 +1,6 @@
-# core.py - the firmware's core alone (link, session, outbox, retry), driven by the shortest loop there is, to see what heap it takes.
+# core.py - the firmware's core alone (link, session, outbox, retry), driven by the shortest loop there is, to see what heap it takes. A module of the package, for the time of a measurement:
+# inside.py begins it.
 import sys
-
-sys.path[:0] = sys.argv[1].split(":")
 import time  # noqa: E402
 
 

@@ -1,6 +1,8 @@
 """Puts the result of `holdfast perf --json FILE` into the tables of docs/performance.md.
 
     python tools/perf_doc.py FILE
+
+Figures that FILE does not have, because only some parts were measured, stay in the page as they are.
 """
 
 import json
@@ -31,11 +33,25 @@ def table(figures, names, clients):
     return "\n".join([head, "|" + "---|" * (6 + len(clients)), *(row(figures, name, clients) for name in names)])
 
 
+def replace(figures, names):
+    """The rows of these figures alone."""
+    lines = PAGE.read_text(encoding="utf-8").split("\n")
+    for name in names:
+        at = [i for i, line in enumerate(lines) if line.startswith("| `%s` |" % name)]
+        if len(at) != 1:
+            sys.exit("%s is not in %s: measure everything" % (name, PAGE.name))
+        lines[at[0]] = row(figures, name, ())
+    PAGE.write_text("\n".join(lines), encoding="utf-8")
+    print("%d figures replaced" % len(names))
+
+
 def main(argv):
     figures = {f["name"]: f for f in json.loads(Path(argv[0]).read_text())}
     names = [name for name in KINDS if name in figures]
     beside = [name for name in names if any("%s:%s" % (name, c) in figures for c in CLIENTS)]
     alone = [name for name in names if name not in beside]
+    if not beside:
+        return replace(figures, alone)
     made = "%s\n\n%s\n" % (table(figures, beside, CLIENTS), table(figures, alone, ()))
     page = PAGE.read_text(encoding="utf-8")
     before, _, rest = page.partition(BEGIN)

@@ -78,6 +78,11 @@ def test_a_slow_path_is_left_with_one_short_reconnect_and_nothing_is_lost(seed):
     assert up["t"] - down["t"] < 1000 and s.result.numbers["reconnects"] == 2
 
 
+def test_a_path_that_is_still_slow_is_not_returned_to():  # R26: the probes go over it, not over the default route
+    s = Story(fault("slow_link", 20, 300, delay_ms=150, jitter_ms=30, way="lan"), run_s=260, config={**CABLE_FIRST, "app": {"period_ms": 250}}, lan=True)
+    assert [path for _, path in used(s)] == ["lan", "wifi:holdfast"]
+
+
 def test_a_lossy_path_is_left():  # R26: above 5 %
     s = Story(fault("loss", 20, 400, p=0.15, correlation=0, way="lan"), run_s=400, config={**CABLE_FIRST, "app": {"period_ms": 500}}, lan=True)
     assert ("wifi:holdfast") in [path for _, path in used(s)] and s.lost == 0

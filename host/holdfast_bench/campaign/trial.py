@@ -10,8 +10,8 @@ from ..sim import stock_spec
 from ..sim.runner import run
 from .draw import draw
 
-LIMIT_S_PER_H = 300     # of real time, for each virtual hour; and
-LIMIT_S = 120
+LIMIT_S_PER_H = 1200    # of real time, for each virtual hour, on a machine with much else to do (sim/runner.py notices one that does not go on); and
+LIMIT_S = 300
 
 
 @dataclass

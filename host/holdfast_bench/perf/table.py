@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from . import beside, machinery, memory, outages, sizes, standby
+from . import beside, dtu, machinery, memory, outages, sizes, standby
 from .figures import KINDS
 from .link import NoLink
 
@@ -27,6 +27,7 @@ PARTS = {
     "standby": lambda runs, others, said: standby.measure(range(1, runs + 1), lambda text: said(text, 0, 1)),
     "sizes": lambda runs, others, said: sizes.measure(lambda text: said(text, 0, 1)),
     "memory": lambda runs, others, said: memory.measure(lambda text: said(text, 0, 1)),
+    "dtu": lambda runs, others, said: dtu.measure(lambda text: said(text, 0, 1)),
     "machinery": lambda runs, others, said: machinery.measure(lambda text: said(text, 0, 1)),
 }
 

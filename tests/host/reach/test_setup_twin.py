@@ -6,7 +6,7 @@ import json
 import urllib.parse
 
 import pytest
-from dtu_rig import until
+from reach.dtu_rig import until
 from typer.testing import CliRunner
 
 from holdfast_bench.boards.serial import SerialBoard

@@ -8,7 +8,7 @@ from json import dumps
 
 HEAP = "600k"
 CHIP = True
-LIMIT_S = 300
+LIMIT_S = 1800
 
 from holdfast_bench.world.pieces import Pieces
 import disk

@@ -71,10 +71,18 @@ def image_for(given, board):
 
 def command_line(board, port, image, erase=False, baud=None, version=None):
     """esptool's command line, in the words of the installed version (4: underscores, 5: dashes)."""
-    major = int((version or importlib.metadata.version("esptool")).split(".")[0])
+    major = int((version or _installed()).split(".")[0])
     words = (lambda w: w) if major >= 5 else (lambda w: w.replace("-", "_"))
     return tools.python_tool("esptool", "--chip", board.chip, "--port", port, "--baud", baud or board.flash_baud,
                              words("write-flash"), *(["--erase-all"] if erase else []), "-z", hex(board.flash_offset), image)
+
+
+def _installed():
+    """esptool's version. Raises BenchError where there is none."""
+    try:
+        return importlib.metadata.version("esptool")
+    except importlib.metadata.PackageNotFoundError:
+        raise BenchError("esptool is not installed here: run `make setup`, or pip install esptool") from None
 
 
 def flash(board, port, image, erase=False, baud=None, on_line=None):

@@ -140,6 +140,28 @@ def test_a_port_in_use_and_one_without_rights_are_said_in_a_line(target, tmp_pat
     assert nobody.returncode == 2 and "Traceback" not in nobody.stderr
 
 
+FILL = """import os
+n = 0
+x = b"x" * 4096
+while os.statvfs("/")[3] > 4:
+    n += 1
+    with open("/big%d" % n, "wb") as f:
+        for i in range(min(16, os.statvfs("/")[3] - 3)):
+            _ = f.write(x)
+"""
+
+
+def test_a_full_file_system_is_one_clear_line_and_the_old_firmware_still_runs(target, tmp_path):
+    deploy(target.port, "b", CONFIG, firmware(tmp_path / "a", "A"))
+    with contextlib.closing(Line(target.port)) as line:
+        target.en_reset()
+        line.read_until(b">>> ")
+        line.run(FILL, 60)
+    with pytest.raises(BenchError, match=r"8 KB free, but \d+ KB are needed.*: remove files of yours") as told:
+        deploy(target.port, "b", CONFIG, firmware(tmp_path / "b", "B"))
+    assert "\n" not in str(told.value) and versions(target) == ["A"] * 5
+
+
 def test_a_board_that_does_not_answer_is_given_up_in_time(target, tmp_path, monkeypatch):
     from holdfast_bench.deploy import quiet
     monkeypatch.setattr(quiet, "ANSWER_LIMIT_S", 0.5)

@@ -25,9 +25,9 @@ TABLE = (
     ("suspect_ms", 1500, (200, 60000)),  # an answer later than this (or four round trips) makes the link suspect [ms]
     ("pingresp_ms", 1500, (200, 60000)),  # the same as suspect_ms for the answer to a heartbeat [ms]
     ("probe_ms", 400, (100, 20000)),  # pause between the three probes that decide (or two round trips) [ms]
-    ("connack_ms", 5000, (500, 60000)),  # limit for the broker's answer to CONNECT [ms]
+    ("connack_ms", 5000, (500, 60000)),  # limit for the broker's answer to CONNECT; of a broker that is alone 4 times that, then 8, then 16, for a whole fleet may be in its queue [ms]
     ("ack_ms", 20000, (1000, 600000)),  # a message not acknowledged for so long while others are: new connection [ms]
-    ("dial_ms", 1000, (200, 30000)),  # limit for one try to connect (or four round trips); some tries get 2, 3 or 6 times that [ms]
+    ("dial_ms", 1000, (200, 30000)),  # limit for one try to connect (or four round trips); some tries get 2, 3 or 6 times that, each an eighth more or less [ms]
     ("window", 16, (1, 256)),  # messages on their way at one time
     ("burst", 128, (0, 256)),  # messages sent at once when a connection begins, whatever the window
     ("drain_per_s", 50, (0, 1000)),  # pace of messages older than 10 s after the burst; 0: no limit [1/s]

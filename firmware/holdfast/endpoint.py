@@ -25,6 +25,7 @@ class Endpoint:
         self.broker = broker
         self.target = Target(cfg)
         self.patient = False  # wants nothing before its CONNACK
+        self.patience_ms = cfg["connack_ms"]  # how long its answer to the CONNECT at hand may take
         self.clean = False  # the next session begins with nothing kept
         self._block = block if number < _REMEMBERED else None
         self._spot = 4 * number

@@ -33,6 +33,7 @@ _OTHERS = (0, 0, 0, 3, "next")
 _UNKIND = ("closed", "busy", "unacked", "protocol")
 _FORGET = const(18000)  # stamps: no wait outlives a reset by more than half an hour; a due time farther off is left over from another age
 _MOST_MS = const(90000)  # longest wait with a closed breaker, unless cap_ms allows more: after DNS at its worst
+_UNHEARD_MAX = const(2)
 _BLOCKED = const(4)  # asking DNS stops everything: so many times as long as it took, it is not asked again
 
 
@@ -47,6 +48,8 @@ class Target:
         self.attempt = 0  # failed tries in a row
         self.breaker = 0
         self._last_ms = 0
+        self._unheard = 0  # connections in a row that were made and led to nothing within their time
+        self._open = False
         self._row = 0  # failures of the same kind in a row
         self._kind = self._due_at = None
 
@@ -56,13 +59,18 @@ class Target:
         cfg = self._cfg
         low, high, quick, limit, follows = _POLICY.get(kind, _OTHERS)
         self.attempt += 1
+        if self._open and kind == "timeout":
+            self._unheard = min(self._unheard + 1, _UNHEARD_MAX)
+        self._open = False
         self._row = self._row + 1 if kind == self._kind else 1
         self._kind = kind
         if high and (self._row <= quick if quick else outage_ms < cfg["quick_ms"]):
             wait = low + rnd() % (high - low + 1)
         else:
             self._last_ms = wait_ms(cfg["policy"], self.attempt, self._last_ms, cfg["base_ms"], cfg["cap_ms"], rnd())
-            wait = max(jitter_ms(cfg["jitter"], self._last_ms, rnd()) - spent_ms, 0)
+            wait = jitter_ms(cfg["jitter"], self._last_ms, rnd()) - spent_ms
+            # A try that took as long as the wait is to be leaves no room for chance: then some is added, or a fleet stays in step.
+            wait = max(wait, rnd() % ((self._last_ms >> 2) + 1) if cfg["jitter"] != "none" else 0)
             if kind == "dns":
                 wait = max(wait, spent_ms * _BLOCKED)
         if self._row % limit:
@@ -77,6 +85,19 @@ class Target:
                 follows = follows or "next"
         self._due_at = ticks_add(now, wait)
         return follows
+
+    # How long to wait for a connection. ms: what suits this network. Most tries are short, so that when the network comes back the
+    # next SYN is never far; some suit a slow one. None is as long as another's: a fleet that lost its broker at one moment spreads (R3).
+    def dial_ms(self, ms, rnd):
+        n = self.attempt
+        ms *= 6 if n % 9 == 8 else 3 if n == 0 else 2 if n % 3 == 2 else 1
+        return ms - (ms >> 3) + rnd() % ((ms >> 2) + 1)
+
+    # There is a connection. How long to wait for the broker's answer: ms, when there is another broker to turn to. A broker that is
+    # alone may have a whole fleet in its queue, and whoever gives up before his turn makes it longer for all (R3, R47).
+    def opened(self, ms, alone):
+        self._open = True
+        return ms << 2 + self._unheard if alone else ms
 
     # How long to wait before the next try, 0 when it is due.
     def wait_ms(self, now):

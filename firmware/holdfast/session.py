@@ -83,7 +83,7 @@ class Session(MQTTClient):
         self._answers = []  # (first byte, packet id) that `out` had no room for
         self._telling = False  # is the last status on its way?
         self._held = end.patient
-        self.patience = self._cfg["connack_ms"] + (_HANDSHAKE_MS if end.broker.get("tls") else 0)
+        self.patience = end.patience_ms + (_HANDSHAKE_MS if end.broker.get("tls") else 0)
         self.up = self.late = False
         self.proven = False  # something was acknowledged on this connection
         self._count(0, len(self._outbox.seqs))

@@ -221,9 +221,7 @@ class Supervisor:
             self._offer = None
         else:
             wire.dial(end.transport(), end.address(self._stamp(), self.before_dns))
-        # Most tries are short, so that when the network comes back the next SYN is never far; some suit a slow network.
-        n = end.target.attempt
-        limit = max(self._cfg["dial_ms"], self.rtt.worst_ms * 4) * (6 if n % 9 == 8 else 3 if n == 0 else 2 if n % 3 == 2 else 1)
+        limit = end.target.dial_ms(max(self._cfg["dial_ms"], self.rtt.worst_ms * 4), _chance)
         now = ticks_ms()
         while wire.opening:
             left = limit - ticks_diff(ticks_ms(), now)
@@ -237,6 +235,7 @@ class Supervisor:
         # A CONNECT whose answer never comes may begin a new session: the one after it then finds that, with no subscription in it.
         self._confirmed = self._subscribed
         self._subscribed = -1
+        end.patience_ms = end.target.opened(self._cfg["connack_ms"], len(self.ends) == 1)
         self.session.begin(ticks_ms(), end)
         if warm:
             self.session.patience = limit  # it was open: whether it still is, shows at once

@@ -106,7 +106,8 @@ class Device:
 
 # An endpoint as a session sees it. broker: its settings.
 class End:
-    def __init__(self, broker, patient=False, clean=False):
+    def __init__(self, broker, patient=False, clean=False, patience_ms=5000):
         self.broker = broker
+        self.patience_ms = patience_ms
         self.patient = patient
         self.clean = clean

@@ -226,3 +226,36 @@ def test_resets_come_ever_later_and_the_third_is_a_cool_down():
 
 def test_resets_can_be_forbidden():
     assert [rung for _, rung in walked(5000, reset_after_s=0)][-1] == 2
+
+
+def test_no_two_tries_to_connect_are_of_one_length():  # R3: what began at one moment spreads, even without a pause in between
+    t = target(jitter="none")
+    shortest = []
+    for n in range(9):
+        shortest.append(t.dial_ms(1000, bottom))
+        t.failed("timeout", HOUR, 0, 0, chance)
+    assert [ms // 875 for ms in shortest] == [3, 1, 2, 1, 1, 2, 1, 1, 6]
+    found = [t.dial_ms(1000, chance) for _ in range(300)]
+    assert 875 <= min(found) < 900 and 1100 < max(found) <= 1125 and len(set(found)) > 100
+
+
+def test_a_broker_that_is_alone_is_waited_for_ever_longer():  # R3, R47: its queue may hold a fleet
+    t = target()
+    patience = []
+    for _ in range(4):
+        patience.append(t.opened(5000, True))
+        t.failed("timeout", HOUR, patience[-1], 0, chance)
+    assert patience == [20000, 40000, 80000, 80000]
+    t.failed("timeout", HOUR, 1000, 0, chance)  # it could not even be reached: says nothing of its queue
+    assert t.opened(5000, True) == 80000
+    assert t.opened(5000, False) == 5000  # there is another one to turn to
+    t.succeeded()
+    assert t.opened(5000, True) == 20000
+    t.failed("closed", HOUR, 100, 0, chance)
+    assert t.opened(5000, True) == 20000
+
+
+def test_a_try_as_long_as_the_wait_leaves_the_spread():  # R3: else a fleet stays in step
+    found = waits(target(policy="fixed", jitter="equal"), 200, spent_ms=1000)
+    assert 0 <= min(found) and max(found) <= 250 and len(set(found)) > 60
+    assert waits(target(policy="fixed", jitter="none"), 5, spent_ms=1000) == [0] * 5

@@ -272,7 +272,7 @@ def test_connack_codes():  # R7
 
 
 def test_no_connack_is_a_time_out_of_its_own():
-    line = Line(connack_ms=700)
+    line = Line(end=End({"user": None, "password": None, "tls": None}, patience_ms=700))
     try:
         line.wait(900)
         assert False

@@ -1,6 +1,7 @@
 """A message arrives twice only where QoS 1 allows it: when its acknowledgement may have been lost.
 
-So between a first and a second arrival there has to have been a break: a reset, a way into or out of online, a fault.
+So between a first and a second arrival there has to have been a break: a reset, a way into or out of online, a fault; or messages went to
+flash, where one that was on its way is sent again in its turn.
 """
 
 from .laws import Outcome, found, law
@@ -28,7 +29,7 @@ def duplicates(case):
 
 def _is_break(e):
     kind = e["src"].partition("/")[0]
-    return (kind == "board" and (e["ev"] == "boot" or (e["ev"] == "state" and "online" in (e.get("old"), e.get("new"))))
+    return (kind == "board" and (e["ev"] in ("boot", "spool") or (e["ev"] == "state" and "online" in (e.get("old"), e.get("new"))))
             or kind == "broker" and e["ev"] == "connect"
             or kind == "chip" and e["ev"] in ("reset", "bite")
             or kind == "bench" and e["ev"] in ("fault", "end"))

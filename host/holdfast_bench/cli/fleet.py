@@ -30,6 +30,7 @@ def run(
     tls: Annotated[bool, typer.Option("--tls", help="Connections with a TLS handshake.")] = False,
     backlog: Annotated[int, typer.Option(help="Units of work that wait at the broker; a SYN beyond is dropped.")] = 128,
     policy: Annotated[Optional[list[str]], typer.Option(help="Back-off policy; several times. By default the firmware's, and the naive `fixed`.")] = None,
+    jitter: Annotated[Optional[list[str]], typer.Option(help="Kind of jitter; several times. By default every one.")] = None,
     seed: Annotated[int, typer.Option(help="Of chance.")] = 1,
     plot: Annotated[Optional[Path], typer.Option(metavar="FILE", help="Write the arrival curves as a picture (SVG).")] = None,
     json_file: Annotated[Optional[str], typer.Option("--json", metavar="FILE", help=JSON_HELP)] = None,
@@ -47,7 +48,10 @@ def run(
     for wanted in policy or ():
         if wanted not in POLICIES:
             raise BenchError("--policy %s: one of %s" % (wanted, ", ".join(POLICIES)))
-    pairs = [(p, j) for p in (policy or [own["policy"]]) for j in JITTERS]
+    for wanted in jitter or ():
+        if wanted not in JITTERS:
+            raise BenchError("--jitter %s: one of %s" % (wanted, ", ".join(JITTERS)))
+    pairs = [(p, j) for p in (policy or [own["policy"]]) for j in (jitter or JITTERS)]
     if not policy:
         pairs.append(("fixed", "none"))
     controller = firmware_module("retry")

@@ -49,11 +49,6 @@ def _load(name, firmware, loaded):
     return made
 
 
-def dial_limit_ms(dial_ms, attempt):
-    """How long the firmware waits for one connection: supervisor.py decides that where it dials, by this rule. A test compares the two."""
-    return dial_ms * (6 if attempt % 9 == 8 else 3 if attempt == 0 else 2 if attempt % 3 == 2 else 1)
-
-
 def defaults(names, firmware=None):
     """{name: default} of numeric and text settings, as firmware/holdfast/config.py has them."""
     text = ((firmware or FIRMWARE) / "holdfast" / "config.py").read_text()

@@ -11,7 +11,7 @@ import random
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
-from .controller import dial_limit_ms, firmware_module
+from .controller import firmware_module
 
 SYN_AGAIN_MS = (0, 1500, 4500, 10500)   # lwIP's retransmissions of a SYN, counted from the first
 BUCKETS = 400
@@ -76,7 +76,9 @@ def recover(fleet, controller=None):
     since = [0.0] * fleet.nodes         # when the try under way began
     tried = [0] * fleet.nodes           # which try that is; of events, those of an earlier one are void
     until = [0.0] * fleet.nodes         # when it is given up
-    patience_ms = fleet.connack_ms + (HANDSHAKE_MS if fleet.tls else 0)
+    sent = [0] * fleet.nodes            # how often its SYN was repeated
+    half_ms = fleet.rtt_ms / 2
+    handshake_ms = HANDSHAKE_MS if fleet.tls else 0
     result = Recovery(fleet)
     limit_ms = fleet.outage_ms + (fleet.limit_ms or 50 * fleet.ideal_ms + 120_000)
     unit_ms = 1000 / fleet.rate
@@ -110,29 +112,30 @@ def recover(fleet, controller=None):
             since[i] = now
             tried[i] = turn = tried[i] + 1
             result.tries += 1
-            until[i] = over = now + dial_limit_ms(fleet.dial_ms, target.attempt)
-            for again in SYN_AGAIN_MS:
-                if now + again < over:
-                    made += 1
-                    heappush(events, (now + again + fleet.rtt_ms / 2, made, _SYN, i, turn))
+            until[i] = over = now + target.dial_ms(fleet.dial_ms, chance)
+            sent[i] = 0
+            heappush(events, (now + half_ms, made, _SYN, i, turn))
             made += 1
             heappush(events, (over, made, _OVER, i, turn))
         elif what == _SYN:
-            if now < fleet.outage_ms:
-                continue                # nobody is there
-            second = int(now - fleet.outage_ms) // 1000
-            arrivals[second] = arrivals.get(second, 0) + 1
-            if free_at - now > room_ms:
-                result.dropped += 1
+            there = now >= fleet.outage_ms
+            if there:
+                second = int(now - fleet.outage_ms) // 1000
+                arrivals[second] = arrivals.get(second, 0) + 1
+            if not there or free_at - now > room_ms:
+                result.dropped += there
+                sent[i] = n = sent[i] + 1       # no answer: the node's TCP sends it again, while the try lasts
+                if n < len(SYN_AGAIN_MS) and since[i] + SYN_AGAIN_MS[n] < until[i]:
+                    heappush(events, (since[i] + SYN_AGAIN_MS[n] + half_ms, made, _SYN, i, turn))
                 continue
             free_at = max(free_at, now) + unit_ms
             if fleet.tls:
                 free_at += unit_ms
-            heappush(events, (now + fleet.rtt_ms / 2, made, _OPEN, i, turn))
+            heappush(events, (now + half_ms, made, _OPEN, i, turn))
             made += 1
-            heappush(events, (max(free_at, now + fleet.rtt_ms) + fleet.rtt_ms / 2, made, _DONE, i, turn))
+            heappush(events, (max(free_at, now + fleet.rtt_ms) + half_ms, made, _DONE, i, turn))
         elif what == _OPEN:
-            until[i] = now + patience_ms
+            until[i] = now + nodes[i].opened(fleet.connack_ms, True) + handshake_ms
             heappush(events, (until[i], made, _OVER, i, turn))
         elif what == _OVER:
             if now < until[i]:

@@ -105,6 +105,7 @@ def build(src, dst, prefix="", lines=False):
     known = dict(line.split(" ", 1)[::-1] for line in marks.read_text().splitlines()) if marks.exists() else {}
     wanted, todo, options, short = {}, [], _options(lines), {}
     files = [path for path in _files(src) if path.name not in NOT_COMPILED]
+    (dst / reduce.FILE).unlink(missing_ok=True)
     if options:
         for folder in sorted({path.parent for path in files}):
             texts, names = _reduced([path for path in files if path.parent == folder])

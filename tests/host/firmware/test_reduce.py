@@ -110,6 +110,18 @@ def test_every_module_is_smaller_and_whole(tmp_path):
     assert made.modules == reduce.load(short).modules
 
 
+def test_a_build_as_written_leaves_no_list_of_names(tmp_path, monkeypatch):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "__init__.py").write_text("")
+    (tmp_path / "src" / "one.py").write_text("def own_name():\n    pass\n")
+    mpy.build(tmp_path / "src", tmp_path / "made", "holdfast/")
+    assert reduce.load(tmp_path / "made").short
+    monkeypatch.setenv("HOLDFAST_LINES", "1")
+    mpy.build(tmp_path / "src", tmp_path / "made", "holdfast/")
+    assert not (tmp_path / "made" / reduce.FILE).exists()
+    assert b"own_name" in (tmp_path / "made" / "one.mpy").read_bytes()
+
+
 @pytest.mark.skipif(not choices().micropython32, reason="no 32-bit MicroPython on this machine")
 def test_the_interpreter_knows_the_names_that_are_said_to_be_known(tmp_path):
     every, more = reduce.known()

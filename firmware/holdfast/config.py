@@ -101,13 +101,13 @@ def _checked(given, source, trial):
             raise ConfigError("%s: there is no such setting" % name)
     done = {name: _check(name, given.get(name, default), allowed) for name, default, allowed in TABLE if name != "wifi" or name in given or not given.get("paths")}
     if done["dtu"] is not None:
-        from .dtu_config import checked
+        from .dtu_config import check_dtu
 
-        done["dtu"] = checked(done["dtu"], done["classes"])
+        done["dtu"] = check_dtu(done["dtu"], done["classes"])
     if done["paths"] is not None:
-        from .paths_config import checked
+        from .paths_config import check_paths
 
-        done["paths"] = checked(done["paths"])
+        done["paths"] = check_paths(done["paths"])
         if "wifi" in done["paths"]["order"] and "wifi" not in done:
             raise ConfigError("paths.order: names wifi, but there is no `wifi`")
     _together(done)

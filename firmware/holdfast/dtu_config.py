@@ -40,7 +40,7 @@ def _bytes(name, value, longest):
     return value
 
 
-def checked(given, classes):
+def check_dtu(given, classes):
     if not isinstance(given, dict):
         raise ConfigError("dtu: %r is not an object" % given)
     given = dict(given)

@@ -17,7 +17,7 @@ _PINS = ("mdc", "mdio", "power", "reset", "ref_clk")
 
 
 # The setting with its defaults. Raises ConfigError.
-def checked(given):
+def check_paths(given):
     if not isinstance(given, dict):
         raise ConfigError("paths: an object is needed")
     given = dict(given)

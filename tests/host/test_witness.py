@@ -38,10 +38,11 @@ def publish(broker, *payloads):
 
 
 def received(history, count):
+    """What arrived, as soon as `count` different messages have."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         got = [e for e in history.events if e["ev"] == "recv"]
-        if len(got) >= count:
+        if len({e.get("payload", e.get("payload64")) for e in got}) >= count:
             return got
         history.wait_beyond(len(history.events), 0.5)
     return [e for e in history.events if e["ev"] == "recv"]
@@ -65,7 +66,8 @@ def test_nothing_is_missed_over_a_restart_of_the_broker(stack, kind):
     assert not broker.answers()
     broker.start()
     publish(broker, "a:2", "a:3")  # perhaps before the witness is back: its session waits for it
-    assert [e["payload"] for e in received(history, 3)] == ["a:1", "a:2", "a:3"]
+    # a:1 once more if the broker stopped before it had its acknowledgement: QoS 1
+    assert list(dict.fromkeys(e["payload"] for e in received(history, 3))) == ["a:1", "a:2", "a:3"]
 
 
 def test_a_refused_login_is_one_clear_error(stack, kind):

@@ -10,7 +10,6 @@ import json
 import os
 import select
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -23,6 +22,7 @@ from ..errors import BenchError, TimedOut
 from ..mpy import compiled
 from ..reduce import FILE as NAMES
 from ..reduce import Names, Restorer
+from ..safepoint import interrupt
 from ..tracebacks import restored
 
 HEAP_KB = 120           # what the firmware has on an ESP32 that is joined to a network (field guide of facts, section 12)
@@ -200,7 +200,7 @@ def _listen(process, until):
             said += data.replace(b".", b"") if not said else data
             beat_at_s = _processor_s(process)
         elif _processor_s(process) - beat_at_s > SPIN_S:
-            process.send_signal(signal.SIGINT)
+            interrupt(process.pid, interpreter().command)
             beat_at_s = _processor_s(process)
     return said, False
 

@@ -7,7 +7,6 @@ runner.py; sim/inside/puppet.py is the other end.
 import json
 import os
 import select
-import signal
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import TimedOut
+from ..safepoint import interrupt
 from .runner import LOOK_MS, SPIN_S, SimulationError, _command, _event, _last_line, _prepare, _processor_s, _share_kb, interpreter
 
 ORDER_LIMIT_S = 120  # real time that one order may take, hours of virtual time included
@@ -89,7 +89,7 @@ class SteppedSim:
                     raise self._ended()
                 self._said, beat_at_s = (self._said + data)[-100_000:], _processor_s(self._process)
             elif _processor_s(self._process) - beat_at_s > SPIN_S:
-                self._process.send_signal(signal.SIGINT)
+                interrupt(self._process.pid, interpreter().command)
                 beat_at_s = _processor_s(self._process)
         raise TimedOut("the simulation of %s to answer" % self.name, ORDER_LIMIT_S * 1000)
 

@@ -10,9 +10,9 @@ import signal
 import subprocess
 import sys
 
+from .. import safepoint
 from ..errors import BenchError
 from ..world import wire
-from . import safepoint
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None

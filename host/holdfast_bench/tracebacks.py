@@ -28,8 +28,9 @@ def restorer():
 
 
 def restored(fields, names=names):
-    """Fields of a console event, in place: its traceback, when it has one."""
-    trace = fields.get("trace")
-    if isinstance(trace, str) and _LINE.search(trace):
-        fields["trace"] = names().restore(trace)
+    """Fields of an event, in place: its traceback (`trace`), or the line at which the program was interrupted (`where`), when it has one."""
+    for name in ("trace", "where"):
+        text = fields.get(name)
+        if isinstance(text, str) and _LINE.search(text):
+            fields[name] = names().restore(text)
     return fields

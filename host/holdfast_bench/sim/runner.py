@@ -262,10 +262,10 @@ def _restore(history, names):
         return
     restorer, lines = Restorer(lambda: names), []
     for line in data.split(b"\n"):
-        event = _event(line) if b'"ev":"text"' in line or b'"trace":' in line else None
-        if event and "trace" in event:
+        event = _event(line) if b'"ev":"text"' in line or b'File \\"' in line else None
+        if event and event["ev"] != "text":
             line = json.dumps(restored(event, lambda: names), separators=(",", ":"), ensure_ascii=False).encode()
-        elif event and event["ev"] == "text":
+        elif event:
             line = json.dumps({**event, "text": restorer.line(event["text"])}, separators=(",", ":"), ensure_ascii=False).encode()
         lines.append(line)
     history.write_bytes(b"\n".join(lines))

@@ -75,13 +75,16 @@ def _verbose(node, args, answer):
 # Takes the radio away from under the node, or gives it back: for a bench whose access point nobody can switch. Until then
 # every attempt fails.
 def _radio(node, args, answer):
-    path = node.supervisor._path
-    if args["on"]:
-        if "begin" in path.__dict__:
-            del path.begin
-    else:
-        path.begin = lambda: 0
+    path = node.path
+    if not args["on"]:
+        path.begin = _never
         path.wlan.active(False)
+    elif path.begin is _never:
+        del path.begin
+
+
+def _never():
+    return 0
 
 
 # The settings in force, without names and passwords. Or another configuration: the text of a request as in trial.propose() comes in

@@ -155,6 +155,8 @@ class _Package:
         elif isinstance(node, ast.arg):
             self.defined.add(node.arg)
         elif isinstance(node, ast.Attribute):
+            if node.attr == "__dict__":
+                raise BenchError("%s.py, line %d: __dict__ has the names as they are in the build, not as they are written" % (module, node.lineno))
             if isinstance(node.ctx, ast.Store):
                 self.defined.add(node.attr)
                 (own if isinstance(node.value, ast.Name) and node.value.id == "self" else loose).add(node.attr)

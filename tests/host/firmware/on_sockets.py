@@ -33,16 +33,17 @@ def heard(name, fields):
 
 
 class Program:
-    """MicroPython with the firmware and `source` behind the prelude; `interpreter` is a name of choices()."""
+    """MicroPython with the firmware and `source` behind the prelude; `interpreter` is a name of choices(). build: "written" for a
+    source that reaches into the package's modules, whose names the one that is deployed shortens."""
 
-    def __init__(self, folder, source, config, interpreter="micropython", heap_kb=None):
+    def __init__(self, folder, source, config, interpreter="micropython", heap_kb=None, build="firmware"):
         found = getattr(choices(), interpreter)
         path = folder / "program.py"
         path.write_text(PRELUDE + source)
         config = {"wifi": [{"ssid": "x"}], "console": False, "watchdog_s": 0, "verbose": True, "metrics_s": 0, "spool_kb": 0, **config}
         (folder / "config.json").write_text(json.dumps(config))  # as an argument it would be too long for some interpreters
         heap = ["-X", "heapsize=%dk" % heap_kb] if heap_kb else []
-        self._process = subprocess.Popen([*found.command, *heap, str(path), "config.json", ":".join(map(str, (PLAIN, package(), choices().umqtt)))],
+        self._process = subprocess.Popen([*found.command, *heap, str(path), "config.json", ":".join(map(str, (PLAIN, package(build), choices().umqtt)))],
                                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", cwd=folder)
         self._lines = queue.Queue()
         self.seen = []

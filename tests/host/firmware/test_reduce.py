@@ -68,6 +68,8 @@ def test_names_that_come_from_outside_are_left_alone():
 def test_a_name_made_up_at_run_time_is_refused():
     with pytest.raises(BenchError, match="one.py, line 2: getattr"):
         reduce.names({"__init__": "", "one": "def f(a, b):\n    return getattr(a, b)\n"})
+    with pytest.raises(BenchError, match="one.py, line 2: __dict__"):
+        reduce.names({"__init__": "", "one": "def f(a):\n    return 'own' in a.__dict__\n"})
 
 
 def test_a_module_may_be_called_like_an_attribute():

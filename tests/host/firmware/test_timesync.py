@@ -56,7 +56,7 @@ def node(tmp_path):
 
     def start(how, **settings):
         server = Server(how)
-        program = Program(tmp_path, PROGRAM % server.port, {"brokers": [{"host": "127.0.0.1", "port": 1}], "ntp": "127.0.0.1", **settings})
+        program = Program(tmp_path, PROGRAM % server.port, {"brokers": [{"host": "127.0.0.1", "port": 1}], "ntp": "127.0.0.1", **settings}, build="written")
         started.append((server, program))
         return server, program
 

@@ -89,6 +89,7 @@ poller.modify(tcp.sock, select.POLLIN)
 class End:
     broker = {"user": None, "password": None}
     patient = clean = False
+    patience_ms = cfg["connack_ms"]
 
 
 session.begin(time.ticks_ms(), End)

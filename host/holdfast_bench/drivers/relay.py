@@ -120,7 +120,7 @@ class Relay:
             self._forgotten += 1
 
     async def _reset_all(self):
-        flows = [f for f in self._flows if f.joined]
+        flows = [f for f in self._flows if f.joined and not f.ended]  # one that was reset just now may not have left yet
         for flow in list(self._flows):
             flow.reset()
         return len(flows)
@@ -166,18 +166,18 @@ class _Flow:
 
     def __init__(self, near):
         self.near, self.far = near, None
-        self.forgotten = self.joined = self._ended = False
+        self.forgotten = self.joined = self.ended = False
 
     def end(self):
-        self._ended = True
+        self.ended = True
         for side in (self.near, self.far):
             side.close()
 
     def reset(self):
         """RST to both sides."""
-        if self._ended:
+        if self.ended:
             return
-        self._ended = True
+        self.ended = True
         for side in (self.near, self.far):
             if side is not None and not side.transport.is_closing():
                 side.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -34,13 +34,18 @@ def table(figures, names, clients):
 
 
 def replace(figures, names):
-    """The rows of these figures alone."""
+    """The rows of these figures alone; one that the page does not have yet goes where it belongs in the last table."""
     lines = PAGE.read_text(encoding="utf-8").split("\n")
     for name in names:
-        at = [i for i, line in enumerate(lines) if line.startswith("| `%s` |" % name)]
-        if len(at) != 1:
-            sys.exit("%s is not in %s: measure everything" % (name, PAGE.name))
-        lines[at[0]] = row(figures, name, ())
+        at = {line.split("`")[1]: i for i, line in enumerate(lines) if line.startswith("| `")}
+        made = row(figures, name, ())
+        if name in at:
+            lines[at[name]] = made
+            continue
+        order = list(KINDS)
+        before = [known for known in order[:order.index(name)] if known in at]
+        begin = max(i for i, line in enumerate(lines) if line.startswith("| figure |")) + 1
+        lines.insert(max(begin, at[before[-1]] if before else begin) + 1, made)
     PAGE.write_text("\n".join(lines), encoding="utf-8")
     print("%d figures replaced" % len(names))
 

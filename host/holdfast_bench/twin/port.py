@@ -16,6 +16,7 @@ from ..errors import BenchError
 LOOK_S = 0.02           # how often a port that nobody has open is looked at
 STOPPED_MAX = 1024      # bytes of a far end that is stopped by RTS which are read all the same
 PIECE_S = 0.004         # input is handed on in pieces of this much line time
+LATE_S = 0.01           # so much line time is made up for when this machine was late; beyond it the line has stood still
 
 
 class SerialPort:
@@ -26,8 +27,8 @@ class SerialPort:
         self._loop, self._on_input, self._on_hang_up = loop, on_input, on_hang_up
         self.paced = True        # input comes at the line's speed
         self.other = None        # another way to the same line (rfc2217.py): hears what the board sends
-        self._piece = max(1, int(baud / 10 * PIECE_S))
-        self._piece_s = self._piece * 10 / baud
+        self._set_pace(baud)
+        self._free_at = 0.0      # the loop's time at which all that was handed on has passed the line
         self._master, slave = pty.openpty()
         tty.setraw(slave)
         os.set_blocking(self._master, False)
@@ -56,11 +57,14 @@ class SerialPort:
         nothing stops us."""
         self.listening = bool(baud)
         if baud:
-            self._piece = max(1, int(baud / 10 * PIECE_S))
-            self._piece_s = self._piece * 10 / baud
+            self._set_pace(baud)
         else:
             self._waiting.clear()
         self._credit = room
+
+    def _set_pace(self, baud):
+        self._byte_s = 10 / baud
+        self._piece = max(1, int(PIECE_S / self._byte_s))
 
     def taken(self, n):
         """With RTS: the board has room for n more bytes."""
@@ -118,6 +122,7 @@ class SerialPort:
     def _soon(self):
         """See to it that input is handed on."""
         if self._waiting and self._handing is None and self._credit != 0:
+            self._free_at = max(self._free_at, self._loop.time())
             self._hand_on()
 
     def _hand_on(self):
@@ -129,12 +134,15 @@ class SerialPort:
         if piece:
             if self._credit is not None:
                 self._credit -= len(piece)
-            self._handing = self._loop.call_later(self._piece_s * len(piece) / self._piece, self._line_free)
+            # By the line's own clock: a timer that comes a little late each time must not make the line slower than it is.
+            self._free_at = max(self._free_at, self._loop.time() - LATE_S) + self._byte_s * len(piece)
+            self._handing = self._loop.call_at(self._free_at, self._line_free)
             self._on_input(piece)
 
     def _line_free(self):
         self._handing = None
-        self._soon()
+        if self._waiting and self._credit != 0:
+            self._hand_on()
 
     def write(self, data):
         """The board sends. What does not fit, because nobody reads, is lost."""

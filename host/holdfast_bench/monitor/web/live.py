@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import threading
+import time
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
 
 EVERY_S = 1.0
+VIEWS_KEPT = 50     # filters and sortings of the fleet that are remembered for the others who look at the same
 LISTENERS_MAX = 100
 QUIET_S = 15        # a comment so often keeps proxies from closing
 
@@ -17,6 +20,8 @@ class Live:
         self._monitor, self._data = monitor, data
         self._listeners = 0
         self._stopping = False
+        self._lock = threading.Lock()
+        self._views = {}    # question: (when, texts); sorting a fleet once a second is enough, however many look at it
 
     def routes(self):
         return [Route("/live/fleet", self._fleet), Route("/live/node", self._node)]
@@ -26,10 +31,18 @@ class Live:
 
     async def _fleet(self, request):
         params = dict(request.query_params)
+        return self._stream(request, lambda: self._shared(tuple(sorted(params.items())), params))
 
-        def look():
-            return {"summary": self._data.summary(), "nodes": self._data.nodes(params)}
-        return self._stream(request, look)
+    def _shared(self, question, params):
+        with self._lock:
+            when, texts = self._views.get(question, (0, None))
+            now = time.monotonic()
+            if texts is None or now - when > EVERY_S / 2:
+                if len(self._views) >= VIEWS_KEPT:
+                    self._views.clear()
+                texts = _texts({"summary": self._data.summary(), "nodes": self._data.nodes(params)})
+                self._views[question] = now, texts
+            return texts
 
     async def _node(self, request):
         device = request.query_params.get("id", "")
@@ -37,9 +50,9 @@ class Live:
         def look():
             about = self._data.about(device)
             if about is None:
-                return {"node": None}
+                return _texts({"node": None})
             about.pop("now_ms")
-            return {"node": about, "messages": self._data.latest(device, limit=30)}
+            return _texts({"node": about, "messages": self._data.latest(device, limit=30)})
         return self._stream(request, look)
 
     def _stream(self, request, look):
@@ -56,8 +69,7 @@ class Live:
             while not self._stopping and not await request.is_disconnected():
                 found = await run_in_threadpool(look)
                 told = False
-                for name, value in found.items():
-                    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+                for name, text in found.items():
                     if last.get(name) != text:
                         last[name] = text
                         told = True
@@ -69,3 +81,7 @@ class Live:
                 await asyncio.sleep(EVERY_S)
         finally:
             self._listeners -= 1
+
+
+def _texts(found):
+    return {name: json.dumps(value, ensure_ascii=False, separators=(",", ":")) for name, value in found.items()}

@@ -17,6 +17,10 @@ def is_open(state):
     return state == _OPEN
 
 
+def on_trial(state):
+    return state == _TRIAL
+
+
 # The state when its open time is over: one trial is allowed, which failed() or success (state 0) ends.
 def rested(state):
     return _TRIAL if state == _OPEN else state

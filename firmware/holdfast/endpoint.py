@@ -57,6 +57,11 @@ class Endpoint:
             line = WebSocket(line, self.broker)
         return line
 
+    # Is nothing to be sent to it before its CONNACK? One that has refused us may again, and closes then on what it has not read: the reset
+    # that follows can overtake the CONNACK which says why.
+    def waits(self):
+        return self.patient or self.target.trial()
+
     # The address to dial. before_dns(): called when this is going to block. Raises Fault: dns.
     def address(self, stamp, before_dns):
         if self._address is None or self._doubted and (self._ask_at is None or stamp >= self._ask_at):

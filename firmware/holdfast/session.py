@@ -72,8 +72,8 @@ class Session(MQTTClient):
         self.stale = False  # is the message that is handed over one that the broker has kept (retained)?
         self.up = self.late = self._telling = False
 
-    # A connection to the endpoint `end` is open: puts CONNECT into `out` and, unless the broker is a patient one (it hangs up when
-    # anything comes before its CONNACK), the first messages behind it: MQTT 3.1.1 section 3.1.4 allows that.
+    # A connection to the endpoint `end` is open: puts CONNECT into `out` and, unless the broker is one that waits, the first
+    # messages behind it: MQTT 3.1.1 section 3.1.4 allows that.
     def begin(self, now, end):
         self._now = self._since = self._sent_at = self._oldest_at = self._began = now
         self._owed = True  # an answer is due, and has been since _since
@@ -82,7 +82,7 @@ class Session(MQTTClient):
         self._listed = []  # the SUBSCRIBE on its way
         self._answers = []  # (first byte, packet id) that `out` had no room for
         self._telling = False  # is the last status on its way?
-        self._held = end.patient
+        self._held = end.waits()
         self.patience = end.patience_ms + (_HANDSHAKE_MS if end.broker.get("tls") else 0)
         self.up = self.late = False
         self.proven = False  # something was acknowledged on this connection

@@ -109,5 +109,5 @@ class End:
     def __init__(self, broker, patient=False, clean=False, patience_ms=5000):
         self.broker = broker
         self.patience_ms = patience_ms
-        self.patient = patient
+        self.waits = lambda: patient
         self.clean = clean

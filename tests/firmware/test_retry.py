@@ -138,6 +138,17 @@ def test_refused_login_bars_this_target_and_no_other():  # R6, R7
     assert one.wait_ms(0) == 900000 and other.wait_ms(0) == 0
 
 
+def test_the_try_after_a_refusal_is_known_as_one_until_it_was_useful():  # R5, R7: nothing is sent ahead of the CONNACK then
+    t = target()
+    assert not t.trial()
+    t.failed("auth", 0, 0, 0, chance)
+    assert not t.wait_ms(900000) and t.trial()
+    t.failed("auth", 0, 0, 900000, chance)
+    assert not t.wait_ms(1800000) and t.trial()
+    t.succeeded()
+    assert not t.trial()
+
+
 def test_hurry_cuts_a_wait_short():
     t = target()
     t.failed("timeout", HOUR, 0, 0, chance)

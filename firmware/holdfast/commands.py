@@ -104,7 +104,7 @@ def _config(node, args, answer):
         propose(node, loads(text), True)
         answer["state"] = "on trial"
         return _later(lambda: node.reset("another configuration"))
-    answer["config"] = {k: node.config[k] for k in sorted(node.config) if k not in ("wifi", "brokers", "app", "classes", "dtu", "update_key")}
+    answer["config"] = {k: node.config[k] for k in sorted(node.config) if k not in ("wifi", "brokers", "app", "classes", "dtu", "paths", "update_key")}
 
 
 def _later(what):

@@ -110,6 +110,8 @@ def _checked(given, source, trial):
         done["paths"] = check_paths(done["paths"])
         if "wifi" in done["paths"]["order"] and "wifi" not in done:
             raise ConfigError("paths.order: names wifi, but there is no `wifi`")
+        if done["dtu"] and done["paths"]["ppp"] and done["dtu"]["uart"] == done["paths"]["ppp"]["uart"]:
+            raise ConfigError("paths.ppp.uart: %d is that of `dtu`" % done["dtu"]["uart"])
     _together(done)
     if isinstance(source, str):
         done["source"] = source

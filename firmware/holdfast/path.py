@@ -43,6 +43,8 @@ def _try(call, *args, **named):
 
 class Wifi:
     many = False  # it is the only path
+    standing = False
+    ping_s = None
 
     # cfg: checked settings (wifi, wifi_pm, wifi_join_ms, lease_s). stamp: () -> stamp of now.
     def __init__(self, cfg, block, stamp):

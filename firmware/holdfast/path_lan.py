@@ -17,6 +17,8 @@ class Lan:
     net = None
     settling = False
     wide = True
+    standing = True  # it is up by itself, and stays
+    ping_s = None
 
     # given: checked settings phy, addr, mdc, mdio, power, reset, ref_clk, ref_clk_mode, static.
     def __init__(self, given):

@@ -1,6 +1,6 @@
-# paths.py - several paths behind one (R25): Wi-Fi networks in their order, Ethernet. One is in use; of the others it knows which are good or bad.
-# May import: asyncio, micropython, time, path, path_lan, quality, transport, wire, errors; the supervisor is handed in.
-# Time: ticks; stamps are handed in.   Blocks: as the paths do (path.py, path_lan.py).   Loaded only with the setting `paths`.
+# paths.py - several paths behind one (R25): Wi-Fi networks in their order, Ethernet, cellular. One is in use; of the others it knows which are good or bad.
+# May import: asyncio, micropython, time, path, path_lan, path_ppp, quality, transport, wire, errors; the supervisor is handed in.
+# Time: ticks; stamps are handed in.   Blocks: as the paths do (path.py, path_lan.py, path_ppp.py).   Loaded only with the setting `paths`.
 #
 # A path is left when it is lost, when nothing answers over it, or when its quality is bad (quality.py). It is then known to be bad for
 # `return_s`, twice that each time: so nothing flaps, whatever the links do. Another path is gone to when `rise` probes over it, while the
@@ -32,6 +32,8 @@ class Paths:
 
     def __init__(self, cfg, block, stamp):
         self._cfg = cfg["paths"]
+        self._whole = cfg
+        self._usual = cfg["ping_s"], cfg["keepalive_s"]
         self._block = block
         self._stamp = stamp
         self._owner = None
@@ -48,11 +50,16 @@ class Paths:
                 for net in range(len(cfg["wifi"])):
                     members.append((wifi, net))
                     self.names.append("wifi:" + cfg["wifi"][net]["ssid"])
-            else:
+            elif kind == "lan":
                 from .path_lan import Lan
 
                 members.append((Lan(self._cfg["lan"]), None))
                 self.names.append("lan")
+            else:
+                from .path_ppp import Ppp
+
+                members.append((Ppp(self._cfg["ppp"], cfg.get("source", "ppp") + ".pin"), None))
+                self.names.append("ppp")
         n = len(members)
         self.at = (known & 15) % n  # the path in use
         self._radios = {}  # network: what is known of its access point
@@ -66,7 +73,7 @@ class Paths:
         self._watching = None
         self.settling = False
         for driver, net in members:
-            if net is None:
+            if driver.standing:
                 driver.begin()
         self.rtt = Quality(cfg["suspect_ms"], cfg["pingresp_ms"], cfg["probe_ms"], self._cfg, self._judged)
 
@@ -125,9 +132,17 @@ class Paths:
         self._blamed = 0
         self.rtt.clear()
         transport.source = driver.address()
+        self._pace(driver.ping_s)
         self._remember()
         if not self._watching:
             self._watching = create_task(self._watch())
+
+    # How often the broker is asked for a sign of life over this path: where each byte costs money, less often.
+    def _pace(self, ping_s):
+        cfg = self._whole
+        usual, keepalive = self._usual
+        cfg["ping_s"] = ping_s or usual
+        cfg["keepalive_s"] = self._owner.session.keepalive = max(keepalive, ping_s * 2) if ping_s else keepalive
 
     def _remember(self):
         bad = 0
@@ -139,7 +154,7 @@ class Paths:
     def missed(self):
         if self._members[self.at][0].wide:
             self._missed[self.at] += 1
-            if self._members[self.at][1] is not None:
+            if not self._members[self.at][0].standing:
                 self._mark(self.at)
 
     def stale(self):
@@ -258,7 +273,7 @@ class Paths:
         driver, net = self._members[i]
         at = self.at
         if not self._is_up(i):
-            if net is None:
+            if driver.standing:
                 return 0
             began = ticks_ms()
             limit = self._start(i)

@@ -11,9 +11,21 @@ _WHOLE = (  # name, default, range
     ("rise", 3, (1, 20)),
     ("return_s", 60, (5, 3600)),
 )
-_KINDS = ("wifi", "lan")
+_KINDS = ("wifi", "lan", "ppp")
 _PHYS = ["LAN8710", "LAN8720", "IP101", "RTL8201", "DP83848", "KSZ8041", "KSZ8081"]
 _PINS = ("mdc", "mdio", "power", "reset", "ref_clk")
+_PPP = (  # name, default, range
+    ("uart", 1, (1, 2)),
+    ("baud", 115200, (9600, 921600)),
+    ("tx", None, (0, 54)),
+    ("rx", None, (0, 54)),
+    ("rts", None, (0, 54)),
+    ("cts", None, (0, 54)),
+    ("reset", None, (0, 54)),
+    ("auth", "none", ["none", "pap", "chap"]),
+    ("limit_s", 120, (30, 600)),
+    ("ping_s", None, (1, 1800)),
+)
 
 
 # The setting with its defaults. Raises ConfigError.
@@ -27,6 +39,7 @@ def check_paths(given):
         raise ConfigError("paths.order: a list of these is needed, each once, the preferred first: %s" % ", ".join(_KINDS))
     done["order"] = order
     done["lan"] = _lan(given.pop("lan", None)) if "lan" in order else None
+    done["ppp"] = _ppp(given.pop("ppp", None)) if "ppp" in order else None
     for key in sorted(given):
         raise ConfigError("paths.%s: there is no such setting, or no such path in `order`" % key)
     for name in ("ms", "loss"):
@@ -54,4 +67,31 @@ def _lan(given):
     done["static"] = static
     for key in sorted(given):
         raise ConfigError("paths.lan.%s: there is no such setting" % key)
+    return done
+
+
+def _ppp(given):
+    if not isinstance(given, dict):
+        raise ConfigError("paths.ppp: an object is needed: uart, tx, rx, apn")
+    given = dict(given)
+    name = "paths.ppp."
+    done = {}
+    for key, default, allowed in _PPP:
+        value = given.pop(key, default)
+        done[key] = value if value is None and default is None else _check(name + key, value, allowed)
+    for key in ("tx", "rx"):
+        if done[key] is None:
+            raise ConfigError("%s%s: the number of a pin is needed" % (name, key))
+    for key, default, longest in (("apn", None, 63), ("pin", None, 8), ("dial", "*99#", 20), ("user", None, 64), ("password", None, 64)):
+        done[key] = value = given.pop(key, default)
+        if value is not None and (not isinstance(value, str) or not 1 <= len(value) <= longest or [c for c in value if not " " < c < "\x7f" or c == '"']):
+            raise ConfigError("%s%s: not a text of 1 to %d characters, without blanks and quotation marks" % (name, key, longest))
+    if done["apn"] is None:
+        raise ConfigError(name + "apn: the operator's access point name is needed")
+    if done["pin"] is not None and not (done["pin"].isdigit() and len(done["pin"]) >= 4):
+        raise ConfigError(name + "pin: not 4 to 8 digits")
+    if done["auth"] != "none" and (done["user"] is None or done["password"] is None):
+        raise ConfigError("%sauth: %s wants user and password" % (name, done["auth"]))
+    for key in sorted(given):
+        raise ConfigError("%s%s: there is no such setting" % (name, key))
     return done

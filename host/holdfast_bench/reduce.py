@@ -26,7 +26,7 @@ ATTRIBUTES = ("id", "config", "cause", "boots", "life", "verbose")  # and these 
 _HERE = Path(__file__).resolve().parent
 _KNOWN = _HERE / "known_names.txt"
 # The fakes of modules that the firmware can import, and of classes that they offer.
-_CHIP = tuple(_HERE / "chip" / (name + ".py") for name in "_asyncio _thread errno esp esp32 lan machine micropython network os select socket ssl sys time uart vfs".split())
+_CHIP = tuple(_HERE / "chip" / (name + ".py") for name in "_asyncio _thread errno esp esp32 lan machine micropython network os ppp select socket ssl sys time uart vfs".split())
 # umqtt.simple 1.3.4 to 1.8: what MQTTClient has, and calls of its socket.
 _MQTT = frozenset("""MQTTClient MQTTException client_id sock server port ssl ssl_params pid cb user pswd keepalive lw_topic lw_msg lw_qos lw_retain _send_str _recv_len
     set_callback set_last_will connect disconnect ping publish subscribe wait_msg check_msg read write close setblocking settimeout send recv topic msg retain qos""".split())
@@ -198,15 +198,16 @@ class _Package:
 
 def _names(text):
     """The NAME tokens of a source, but for the names of modules in `from .module import`."""
-    found, module = [], False
+    found, module, before = [], False, ""
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.NAME:
             if token.string == "import":
                 module = False
             if not module:
                 found.append(token)
-            if token.string == "from":
+            if token.string == "from" and before != "yield":
                 module = True
+            before = token.string
         elif token.type == tokenize.NEWLINE:
             module = False  # it was a `raise … from`
     return found

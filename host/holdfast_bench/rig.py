@@ -14,6 +14,7 @@ ABILITIES = {
     "wifi": "nobody here can switch its access point: give the board file a [wifi] driver",
     "ap": "its access point cannot be changed from here: run it on a twin or in the simulation",
     "cable": "it has no Ethernet, or nobody here can pull its cable: run it on a twin or in the simulation, with `lan` in `world`",
+    "modem": "it has no modem, or nobody here can take it away: run it on a twin or in the simulation, with `modem` in `world`",
     "dns": "its name server is not ours: run it on a twin or in the simulation",
     "network": "nothing stands between it and the broker that could keep packets back: let the board file start the broker here (driver \"mosquitto\" or \"builtin\")",
     "air": "nothing here sees its single packets: run it on a twin or in the simulation",
@@ -35,6 +36,7 @@ class Rig:
     power: dict = field(default_factory=dict)  # name → off(), on(), evidence()
     ap: dict = field(default_factory=dict)  # name → the access point from the inside, see drivers/twin.py
     cable: dict = field(default_factory=dict)  # name → pull(), plug(), evidence()
+    modem: dict = field(default_factory=dict)  # name → remove(), put_back(), set_signal(on), gone(), deaf()
     dns: dict = field(default_factory=dict)  # name → set_mode(mode), mode(), move_broker()
     network: dict = field(default_factory=dict)  # name → set_mode(mode), forget_flows(), reset_flows(), evidence(what)
     air: dict = field(default_factory=dict)  # name → add(rule, seed, …), remove(…), evidence(…)

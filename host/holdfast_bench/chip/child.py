@@ -28,6 +28,8 @@ def main(fd_in, fd_out):
     handlers[wire.VIEW] = chip.station.seen
     if chip.lan is not None:
         handlers[wire.LAN_VIEW] = chip.lan.seen
+    if chip.ppp is not None:
+        handlers[wire.PPP_VIEW] = chip.ppp.seen
     handlers[wire.FLOW_DATA] = chip.stack.data
     handlers[wire.FLOW_STATE] = chip.stack.state
     handlers[wire.DATAGRAM_IN] = chip.stack.datagram

@@ -1,11 +1,12 @@
 """network.LAN, as on the ESP32 (network_lan.c): Ethernet in front of the model in world/lan.py, with the port's errors and their texts.
 
-Loaded by network.py where the world has a cable. May use: soc, machine's Pin.
+Loaded by network.py where the world has a cable. May use: soc, machine's Pin, network.
 """
 
 from ..world.lan import GOT_IP, VIEW
 from ..world.station import VIEW as _STATION
 from .machine import Pin
+from .network import ip_settings
 from .soc import chip
 
 _kernel = chip.kernel
@@ -106,24 +107,10 @@ class LAN:
 
     def ipconfig(self, what=None, **settings):
         _kernel.spend_us(300)
-        now = _see()
-        if what == "addr4":
-            return now.ip, now.mask
-        if what == "gw4":
-            return now.gateway
-        if what == "dhcp4":
-            return not now.is_static
-        if what is not None:
-            raise ValueError("unexpected key")
-        if settings.get("dhcp4"):
-            chip.lan.set_dhcp(True)
-        if "addr4" in settings:
-            ip, mask = settings["addr4"]
-            chip.lan.set_static(ip, mask, settings.get("gw4", now.gateway))
+        return ip_settings(_see(), what, settings, chip.lan.set_dhcp, chip.lan.set_static)
 
     def __repr__(self):
         return "<LAN>"
-
 
 
 _DNS = _STATION.index("dns")

@@ -1,7 +1,7 @@
 """network, as on the ESP32: WLAN in front of the station model, with the port's errors and their texts.
 
 The access-point interface is up or not, with name and key; whoever is "in range" reaches the chip's ports then. Its DHCP server is taken for granted. Ethernet is in lan.py,
-loaded where the world has a cable.
+PPP in ppp.py, loaded where the world has a cable or a modem.
 """
 
 from ..world.station import VIEW
@@ -242,24 +242,8 @@ class WLAN:
     def ipconfig(self, what=None, **settings):
         _kernel.spend_us(300)
         now = _see()
-        if what == "addr4":
-            return now.ip, now.mask
-        if what == "gw4":
-            return now.gateway
-        if what == "dhcp4":
-            return not now.is_static
-        if what == "has_dhcp4":
-            return not now.is_static and now.ip != "0.0.0.0"
-        if what is not None:
-            raise ValueError("unexpected key")
-        if settings.get("dhcp4"):
-            _station.set_dhcp(True)
-        if "addr4" in settings:
-            addr = settings["addr4"]
-            ip, mask = addr if isinstance(addr, tuple) else _split(addr)
-            _station.set_static(ip, mask, settings.get("gw4", now.gateway), None)
-        elif "gw4" in settings:
-            _station.configure("gateway", settings["gw4"])
+        return ip_settings(now, what, settings, _station.set_dhcp, lambda ip, mask, gateway: _station.set_static(ip, mask, gateway, None),
+                           lambda gateway: _station.configure("gateway", gateway))
 
     def __repr__(self):
         return "<WLAN>"
@@ -331,6 +315,35 @@ def LAN(id=None, **settings):
     return lan.get(id, settings)
 
 
+def PPP(stream):
+    """PPP over a serial line; a class in the port."""
+    if chip.ppp is None:
+        raise OSError("pppos_create failed")    # a board of ours without a modem knows none
+    return ppp.PPP(stream)
+
+
+def ip_settings(now, what, settings, set_dhcp, set_static, set_gateway=None):
+    """ipconfig() of an interface whose view is `now`: the answer to a question, or the settings made."""
+    if what == "addr4":
+        return now.ip, now.mask
+    if what == "gw4":
+        return now.gateway
+    if what == "dhcp4":
+        return not now.is_static
+    if what == "has_dhcp4":
+        return not now.is_static and now.ip != "0.0.0.0"
+    if what is not None:
+        raise ValueError("unexpected key")
+    if settings.get("dhcp4"):
+        set_dhcp(True)
+    if "addr4" in settings:
+        addr = settings["addr4"]
+        ip, mask = addr if isinstance(addr, tuple) else _split(addr)
+        set_static(ip, mask, settings.get("gw4", now.gateway))
+    elif "gw4" in settings and set_gateway:
+        set_gateway(settings["gw4"])
+
+
 def _is_ip(text):
     parts = text.split(".") if isinstance(text, str) else ()
     return len(parts) == 4 and all([p.isdigit() and int(p) < 256 for p in parts])
@@ -393,3 +406,5 @@ def _end(kind):
 chip.enders.append(_end)
 if chip.lan is not None:
     from . import lan
+if chip.ppp is not None:
+    from . import ppp

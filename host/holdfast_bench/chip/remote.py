@@ -18,6 +18,7 @@ from .soc import Core
 
 _HAS_ADDRESS = VIEW.index("has_address")
 _LAN_HAS_ADDRESS = 7    # in the view of world/lan.py, which is loaded only where there is a cable
+_PPP_HAS_ADDRESS = 5    # likewise in that of world/ppp.py
 WDT_GRAIN_MS = 5        # feeding more often than that is not reported: the bite may come that much early, never late
 
 
@@ -105,6 +106,35 @@ class RemoteLan:
 
     def set_dhcp(self, restart):
         return self._call("set_dhcp", restart)
+
+
+class RemotePpp:
+    """The PPP interface, likewise."""
+
+    def __init__(self, link, view):
+        self._link = link
+        self._view = view
+
+    def seen(self, number, payload):
+        self._view = json.loads(payload)
+
+    def view(self):
+        return self._view
+
+    def _call(self, *what):
+        self._view = self._link.call("ppp", *what)[1]
+
+    def activate(self):
+        self._call("activate")
+
+    def connect(self, waiting):
+        self._call("connect", list(waiting))
+
+    def disconnect(self):
+        self._call("disconnect")
+
+    def drop(self):
+        self._call("drop")
 
 
 class Inbox:
@@ -365,6 +395,8 @@ class RemoteChip(Core):
         self.station.seen(0, json.dumps(life["view"]))
         if life["lan"]:
             self.lan = RemoteLan(link, life["lan"])
+        if life["ppp"]:
+            self.ppp = RemotePpp(link, life["ppp"])
         self.stack = RemoteStack(link, self._has_address)
         self.rtc = RemoteRtc(link)
         self.nvs = RemoteNvs(link)
@@ -381,6 +413,7 @@ class RemoteChip(Core):
     def _has_address(self, of_its_own=False):
         """of_its_own: that of its own access point counts, too."""
         return (self.station.view()[_HAS_ADDRESS] or self.lan is not None and self.lan.view()[_LAN_HAS_ADDRESS]
+                or self.ppp is not None and self.ppp.view()[_PPP_HAS_ADDRESS]
                 or of_its_own and self.station.soft_ap is not None)
 
     def reset(self, kind, why="", sleep_ms=0):

@@ -42,6 +42,7 @@ class Core:
         self.line_in = None        # chip/uart.py: (UART number, bytes) have come on the line
         self.stack = None
         self.lan = None            # world/lan.py, where the board has Ethernet
+        self.ppp = None            # world/ppp.py, where a modem hangs on one of its UARTs
         self.flash = None
         self.on_block = None       # hears of driver calls that blocked: on_block(what, ms)
         self.enders = []           # functions (kind) of the fakes, called when a life ends ("soft" or a reset kind)
@@ -101,6 +102,8 @@ class Chip(Core):
         self.station.reset()
         if self.lan is not None:
             self.lan.reset()
+        if self.ppp is not None:
+            self.ppp.reset()
         self.resolver.reset()
         if not how.keeps_rtc:
             self.rtc.lose(self.rng)
@@ -144,12 +147,25 @@ class Chip(Core):
         self.stack.add_way(lan, air, lan.prio)
         return air
 
+    def add_modem(self, modem, uart, net, air_of):
+        """A modem on a UART, and the operator's network behind it."""
+        from ..world.ppp import Ppp
+        self.ppp = ppp = Ppp(self.kernel, modem, net)
+        air = air_of(modem.passes)
+        ppp.on_down = lambda: self.stack.address_lost(air)
+        ppp.on_dns = lambda ip: self.station.configure("dns", ip)
+        way = self.stack.add_way(ppp, air, ppp.prio)
+        ppp.on_default = lambda on: self.stack.routes.take(way, on)
+        self.uart_lines[uart] = modem.hear
+        modem.say = lambda data: self.line_in and self.line_in(uart, data)
+        return air
+
     def _address_lost(self):
         if self.stack is not None:
             self.stack.address_lost()
 
     def _name_server(self, ip):
-        if self.lan is not None:
+        if self.stack is not None and self.stack.routes is not None:
             air = self.stack.air_to(ip)
             return self.name_servers.get(ip) if air is not None and air.passes() else None
         return self.name_servers.get(ip) if self.wifi.passes() and self.wifi.ip != "0.0.0.0" else None

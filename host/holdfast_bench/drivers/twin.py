@@ -48,6 +48,28 @@ class TwinCable:
         return None if self._cable.plugged or self._lan.link else "the interface has lost its link"
 
 
+class TwinModem:
+    """The modem of one board, and the network that it hears."""
+
+    def __init__(self, host, board):
+        self._host, self._modem = host, board.options.modem
+
+    def remove(self):
+        self._host.call(self._modem.remove)
+
+    def put_back(self):
+        self._host.call(self._modem.put_back)
+
+    def set_signal(self, on):
+        self._host.call(self._modem.set_signal, on)
+
+    def gone(self):
+        return None if self._modem.there else "the modem does not answer"
+
+    def deaf(self):
+        return None if self._modem.signal else "the modem hears no network"
+
+
 class TwinAp:
     """The access point of one board, from the inside: key, channel, DHCP, stations."""
 
@@ -196,7 +218,7 @@ class TwinAir:
 
     def __init__(self, host, board, way=None):
         self._host, self._board, self._way = host, board, way or "wifi"
-        self._air = board.silicon.airs["lan" if way == "lan" else "wifi"]
+        self._air = board.silicon.airs[way if way in ("lan", "ppp") else "wifi"]
 
     def on(self, way):
         """The frames of one of the board's paths only: faults/_air.py has the names."""

@@ -4,7 +4,7 @@ from typing import Literal, Optional
 
 from . import Fault, all_of
 
-Way = Optional[Literal["wifi", "wifi1", "wifi2", "lan"]]  # where there are several: Wi-Fi (also of one access point only), or the cable
+Way = Optional[Literal["wifi", "wifi1", "wifi2", "lan", "ppp"]]  # where there are several: Wi-Fi (also of one access point only), the cable, or the modem
 
 MODEL = {"sim": "a rule for every frame of the modelled air, drawn from the seed", "twin": "as in sim: real sockets begin behind it"}
 

@@ -13,4 +13,4 @@ class JitteryLink(AirFault):
 
     class Args(AirFault.Args):
         profile: Literal["lte", "wifi", "bloat"] = "lte"  # round trips of 45, 6, 165 ms in the median; world/air.py has the distributions
-        way: Way = None  # where the board has several paths: wifi, wifi1 or wifi2 (of one access point), lan; otherwise wifi
+        way: Way = None  # where the board has several paths: wifi, wifi1 or wifi2 (of one access point), lan, ppp; otherwise wifi

@@ -14,4 +14,4 @@ class SlowLink(AirFault):
     class Args(AirFault.Args):
         delay_ms: int = Field(400, ge=0, le=10_000)  # more, one way
         jitter_ms: int = Field(200, ge=0, le=10_000)  # and up to this on top, uniformly drawn
-        way: Way = None  # where the board has several paths: wifi, wifi1 or wifi2 (of one access point), lan; otherwise wifi
+        way: Way = None  # where the board has several paths: wifi, wifi1 or wifi2 (of one access point), lan, ppp; otherwise wifi

@@ -9,7 +9,7 @@ from ..boards.serial import SerialBoard
 from ..choices import choices
 from ..deploy import bundle, deploy
 from ..drivers.broker_hooks import BrokerHooks
-from ..drivers.twin import TwinAir, TwinAp, TwinCable, TwinClock, TwinDns, TwinLines, TwinMemory, TwinNames, TwinNetwork, TwinPower, TwinWifi
+from ..drivers.twin import TwinAir, TwinAp, TwinCable, TwinClock, TwinDns, TwinLines, TwinMemory, TwinModem, TwinNames, TwinNetwork, TwinPower, TwinWifi
 from ..rig import Rig
 from ..twin import TwinHost
 from ..twin.host import KEY, SSID
@@ -47,7 +47,8 @@ def rig(plan, history, options, stack):
     networks = world.get("networks", 1)
     login = {"wifi": [{"ssid": SSID, "key": KEY}, {"ssid": SSID + "2", "key": KEY + "2"}][:networks],
              "brokers": [{"host": at, "port": PORT, "user": USER, "password": password} for at in (names if world.get("named") else ips)]}
-    boards = {name: host.add_board(name, seed=plan["seed"] + index, ticks_start_ms=world.get("ticks_start_ms", 0), ether=host.new_ether(index, networks), lan=bool(world.get("lan")))
+    boards = {name: host.add_board(name, seed=plan["seed"] + index, ticks_start_ms=world.get("ticks_start_ms", 0), ether=host.new_ether(index, networks), lan=bool(world.get("lan")),
+                                   modem=world.get("modem"))
               for index, name in enumerate(plan["boards"])}
 
     def load(name):
@@ -74,6 +75,8 @@ def rig(plan, history, options, stack):
         made.clock[name] = TwinClock(host, board)
         if board.options.cable:
             made.cable[name] = TwinCable(host, board)
+        if board.options.modem:
+            made.modem[name] = TwinModem(host, board)
     publishers = [watch(broker, history, stack, USER, password, _board_of(boards)) for broker in brokers]
     made.publish = lambda board, *message: [publish(*message) for publish in publishers]
     made.update = updates(plan, options, brokers[0].address, stack, USER, password)

@@ -158,7 +158,7 @@ class Bound(Strict):
 
 
 # What of `world` there is on twins too; the rest concerns the simulation only.
-VIRTUAL_WORLD = ("brokers", "named", "ticks_start_ms", "networks", "lan")
+VIRTUAL_WORLD = ("brokers", "named", "ticks_start_ms", "networks", "lan", "modem")
 
 
 class Scenario(Strict):
@@ -179,7 +179,7 @@ class Scenario(Strict):
     verdict: dict[str, Bound] = {}  # further bounds on the numbers of the result, such as watchdog_bites
     seed: Optional[int] = None  # what this scenario is run with unless told otherwise; one found by a campaign needs its own
     # No real board has these. On twins: brokers (how many), named (known by name only), ticks_start_ms (of ticks_ms at power-on),
-    # networks (2: a second access point, holdfast2), lan (a cable).
+    # networks (2: a second access point, holdfast2), lan (a cable), modem (true, or an object with pin and apn; on UART 1).
     world: dict[str, Any] = {}  # in the simulation also: delay_ms (one way), loss (share), channel, rssi, drift_ppm, lease_s
     # What follows concerns the simulation only.
     application: Literal["stock", "streams"] = "stock"  # firmware/main.py, or streams of messages of every kind (campaign/app)

@@ -63,7 +63,7 @@ class VirtualBoard:
         self._called = False         # esptool has called on a port without DTR and RTS: the loader lasts until it hangs up
         self._heard_last = b""       # the end of the input, to recognise such a call
         self.port = self._port.path
-        self.silicon = silicon = Silicon(self._kernel, self._loop, options.ether, host.network, options.seed, options.mac, self._send, heard, options.cable)
+        self.silicon = silicon = Silicon(self._kernel, self._loop, options.ether, host.network, options.seed, options.mac, self._send, heard, options.cable, options.modem)
         self.network = Faults(host, silicon)
         self.access_point = AccessPointSwitch(host, silicon)
         self.dns = silicon.dns           # .mode: world/dns.py
@@ -243,7 +243,8 @@ class VirtualBoard:
         self._timer = None
         how, o = power.reset_kind(self._kind), self.options
         life = dict(cause=how.cause, wake=how.wake, seed=o.seed + self.resets, mac=list(o.mac), ticks_start_ms=o.ticks_start_ms,
-                    clock=self.silicon.clock.now(), view=self.silicon.station.view(), lan=self.silicon.lan.view() if self.silicon.lan else None, baud=o.baud, measure=False, frozen=str(o.frozen or ""),
+                    clock=self.silicon.clock.now(), view=self.silicon.station.view(), lan=self.silicon.lan.view() if self.silicon.lan else None,
+                    ppp=self.silicon.ppp.view() if self.silicon.ppp else None, baud=o.baud, measure=False, frozen=str(o.frozen or ""),
                     flash=str(self.folder / "flash.bin"), flash_size=o.flash_size, fast_flash=o.fast_flash, chip=self.chip.name,
                     partitions=[[p.type, p.subtype, p.offset, p.size, p.label] for p in self._partitions()])
         self._process = Process(self._loop, o.interpreter, o.heap_bytes, o.code, life, self.folder / "process.log",
@@ -274,6 +275,8 @@ class VirtualBoard:
         elif kind == wire.LINE_OUT:
             if number in self._lines:
                 self._lines[number].write(payload)
+            else:
+                self.silicon.line_out(number, payload)
         elif kind == wire.DATAGRAM_OUT:
             self.silicon.datagram_out(number, payload)
         elif kind == wire.NVS_BLOB:

@@ -22,6 +22,7 @@ from ..world.dhcp import Lease
 from ..world.dhcp import Server as DhcpServer
 from ..world.ether import AccessPoint, Ether
 from ..world.lan import Cable
+from ..world.modem import Modem
 from . import flashimage, heap
 from .board import VirtualBoard
 from .clockwork import LoopKernel
@@ -52,6 +53,7 @@ class BoardOptions:
     fast_flash: bool
     chip: ChipModel
     cable: Cable | None = None
+    modem: Modem | None = None
 
 
 class TwinHost:
@@ -153,10 +155,11 @@ class TwinHost:
         return server.sockets[0].getsockname()[:2]
 
     def add_board(self, name=None, *, interpreter=None, port=None, ether=None, seed=None, baud=115200, heap_bytes=None,
-                  ticks_start_ms=0, fast_flash=False, mac=None, chip="esp32", blank=False, lan=False):
+                  ticks_start_ms=0, fast_flash=False, mac=None, chip="esp32", blank=False, lan=False, modem=None):
         """A board, switched off. It stands in an air of its own with the access point "holdfast" (key "holdfast-key") unless
         `ether` is given. heap_bytes: what the firmware may use (default: an ESP32's); port: the port's path; chip: a name of
-        rom.chips; blank: nothing has ever been flashed, not even MicroPython; lan: it has Ethernet, and a cable that is plugged in."""
+        rom.chips; blank: nothing has ever been flashed, not even MicroPython; lan: it has Ethernet, and a cable that is plugged in;
+        modem: on UART 1: True, or a dict with pin and apn of its SIM card."""
         if chip not in CHIPS:
             raise BenchError("there is no chip %r, only %s" % (chip, ", ".join(CHIPS)))
         number = next(self._counter)
@@ -175,6 +178,7 @@ class TwinHost:
             mac=mac or bytes((0x24, 0x0A, 0xC4, number >> 16 & 255, number >> 8 & 255, number & 255)), interpreter=interpreter,
             code=code, frozen=found.umqtt, baud=baud, ticks_start_ms=ticks_start_ms, flash_size=flashimage.SIZE, fast_flash=fast_flash, chip=CHIPS[chip],
             cable=Cable(_router(WIRED, number)) if lan else None,
+            modem=Modem(self.kernel, **(modem if isinstance(modem, dict) else {})) if modem else None,
             heap_bytes=(heap_bytes or heap.budget(interpreter.bits)) + self._share(code, interpreter))
         src = "chip/" + name
         board = self.call(lambda: VirtualBoard(self, name, folder, options, lambda ev, **fields: self._heard(src, ev, **fields)))
@@ -209,7 +213,7 @@ def _measure(code, interpreter):
     """The heap that is taken at the prompt of a fresh chip, in bytes."""
     with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as null:
         flashimage.blank(Path(folder) / "flash.bin")
-        life = dict(cause=1, wake=0, seed=0, mac=[0] * 6, ticks_start_ms=0, clock=[0, 0], view=[], lan=None, baud=115200, frozen="/", measure=True,
+        life = dict(cause=1, wake=0, seed=0, mac=[0] * 6, ticks_start_ms=0, clock=[0, 0], view=[], lan=None, ppp=None, baud=115200, frozen="/", measure=True,
                     flash=folder + "/flash.bin", flash_size=flashimage.SIZE, fast_flash=True, chip="esp32", partitions=[[1, 129, flashimage.VFS_AT, flashimage.SIZE - flashimage.VFS_AT, "vfs"]])
         told = Path(folder) / "life"
         told.write_bytes(wire.frame_json(wire.LIFE, 0, life))

@@ -11,6 +11,7 @@ PREFIX = "10.73.0."
 GATEWAY = PREFIX + "1"
 SECOND = "10.76.0."      # behind a second access point
 WIRED = "10.74.0."       # behind a cable
+MOBILE = "10.75.0."      # the operator's
 FIRST_HOST = 2          # 10.73.0.2 …: hosts; boards have 10.73.0.100 …
 FIRST_BOARD = 100
 TTL_S = 60
@@ -19,7 +20,7 @@ TTL_S = 60
 class Network:
     """`host(ip)` is what the boards' TCP asks: the Host at an address, None where nobody in the own subnet answers ARP."""
 
-    name_servers = (GATEWAY, SECOND + "1", WIRED + "1")     # each router's
+    name_servers = (GATEWAY, SECOND + "1", WIRED + "1", MOBILE + "1")     # each router's
 
     def __init__(self, kernel, loop):
         self._kernel, self._loop = kernel, loop

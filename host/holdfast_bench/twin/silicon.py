@@ -12,14 +12,18 @@ from ..world.clock import Clock
 from ..world.lan import Lan
 from ..world.lwip import DEAD
 from ..world.nvs import Nvs, NvsError
+from ..world.ppp import Ppp
 from ..world.rng import rng_for
 from ..world.rtcmem import RtcMemory
 from ..world.station import Station
 from ..world.tcp import Flow, Stack
 from ..world.udp import Datagrams, Listener
 from ..world.wifi import Wifi, WifiError
+from .network import MOBILE
 
 LAN_DELAY_MS = 2        # one way over the cable
+MOBILE_DELAY_MS = 40    # and over the operator's network
+MODEM_UART = 1
 
 
 class Fuse:
@@ -126,7 +130,7 @@ class MirroredStack(Stack):
 class Silicon:
     """`send(kind, number, payload)` reaches the life that is running; `tells` hears of what concerns the board."""
 
-    def __init__(self, kernel, loop, ether, network, seed, mac, send, heard, cable=None):
+    def __init__(self, kernel, loop, ether, network, seed, mac, send, heard, cable=None, modem=None):
         self.kernel, self._loop, self._send, self._heard = kernel, loop, send, heard
         self.mac = mac
         self._network = network
@@ -142,6 +146,9 @@ class Silicon:
         self.lan = None
         if cable is not None:
             self._add_lan(cable, rng_for(seed, "lan"))
+        self.ppp = self.modem = None
+        if modem is not None:
+            self._add_modem(modem)
         self.dns = dns.Server(network.names)
         self.resolver = dns.Resolver(kernel, self._name_server)
         self.resolver.mdns = network.announced
@@ -162,6 +169,17 @@ class Silicon:
         lan.on_event = self._wired
         self.stack.add_way(lan, lan_air, lan.prio)
 
+    def _add_modem(self, modem):
+        self.modem = modem
+        self.ppp = ppp = Ppp(self.kernel, modem, MOBILE)
+        self.airs["ppp"] = air = Air(self.kernel, modem.passes, MOBILE_DELAY_MS)
+        ppp.on_down = lambda: self.stack.address_lost(air)
+        ppp.on_dns = lambda ip: self.station.configure("dns", ip)
+        ppp.on_event = self._dialled
+        way = self.stack.add_way(ppp, air, ppp.prio)
+        ppp.on_default = lambda on: self.stack.routes.take(way, on)
+        modem.say = lambda data: self._send(wire.LINE_IN, MODEM_UART, bytes(data))
+
     # --- lives -------------------------------------------------------------------------------------------------------
 
     def begin(self, how):
@@ -170,6 +188,8 @@ class Silicon:
         self.station.reset()
         if self.lan is not None:
             self.lan.reset()
+        if self.ppp is not None:
+            self.ppp.reset()
         self.resolver.reset()
         if not how.keeps_rtc:
             self.rtc.lose(self.rng)
@@ -189,6 +209,8 @@ class Silicon:
         self.wifi.reset()
         if self.lan is not None:
             self.lan.reset()
+        if self.ppp is not None:
+            self.ppp.reset()
         self.fuse.blown = None
         for task in list(self._asking):
             task.cancel()
@@ -215,8 +237,16 @@ class Silicon:
         self._send(wire.LAN_VIEW, 0, json.dumps(self.lan.view()).encode())
         self._look(None)
 
+    def _dialled(self, name):
+        self._heard("ppp", what=name)
+        self.kernel.after(0, self._look_at_ppp)
+
+    def _look_at_ppp(self, _):
+        self._send(wire.PPP_VIEW, 0, json.dumps(self.ppp.view()).encode())
+        self._look(None)
+
     def _name_server(self, ip):
-        if self.lan is not None:
+        if self.stack.routes is not None:
             air = self.stack.air_to(ip)
             return self.dns if ip in self._network.name_servers and air is not None and air.passes() and not self._swallowed(air) else None
         return self.dns if ip in self._network.name_servers and self.wifi.passes() and self.wifi.has_address() and not self._swallowed(self.air) else None
@@ -288,6 +318,20 @@ class Silicon:
             raise AssertionError("no Ethernet call %r" % name)
         value = getattr(self.lan, name)(*args)
         return [value, self.lan.view()]
+
+    def _on_ppp(self, name, *args):
+        if name not in ("activate", "connect", "disconnect", "drop"):
+            raise AssertionError("no PPP call %r" % name)
+        getattr(self.ppp, name)(*map(bytes, args))
+        return [None, self.ppp.view()]
+
+    def line_out(self, number, data):
+        """Whether somebody of the model hears what a UART sends."""
+        if self.modem is None or number != MODEM_UART:
+            return False
+        self.kernel.catch_up()
+        self.modem.hear(data)
+        return True
 
     def _on_dial(self, ip, port, source):
         flow = self.stack.dial(ip, port, source)

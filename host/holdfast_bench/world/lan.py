@@ -47,6 +47,7 @@ class Lan:
         self.rng = rng
         self.mac = mac
         self.on_event = lambda name: None
+        self.on_address = lambda: None
         self.on_down = lambda: None
         self.on_dns = lambda ip: None
         self.dhcp = dhcp.Client(kernel, mac, self._reach_dhcp, self._bound, self._lost)
@@ -148,6 +149,8 @@ class Lan:
 
     def _tell(self, status):
         self.status = status
+        if status == GOT_IP:
+            self.on_address()
         self.on_event(NAMES[status])
 
     def _reach_dhcp(self):

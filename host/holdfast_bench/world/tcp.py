@@ -489,7 +489,9 @@ class Stack:
             from .routes import Routes
             self.routes = Routes()
             self.routes.add(self.wifi, self.air, 100)
-        self.routes.add(driver, air, prio)
+            self.wifi.on_address = self.routes.decide
+        driver.on_address = self.routes.decide
+        return self.routes.add(driver, air, prio)
 
     def air_to(self, ip, source=None):
         """The air of the interface that leads to `ip`, from the address `source` if one was bound; None when there is none."""

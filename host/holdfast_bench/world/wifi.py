@@ -59,6 +59,7 @@ class Wifi:
         self.rng = rng
         self.mac = mac
         self.on_event = lambda name, reason: None
+        self.on_address = lambda: None
         self.on_down = lambda: None
         self.dhcp = dhcp.Client(kernel, mac, self._reach_dhcp, self._dhcp_bound, self._dhcp_lost)
         ether.stations.append(self)
@@ -172,7 +173,7 @@ class Wifi:
         self._set_address(ip, mask, gateway)
         self.dns = ZERO if dns is None else dns
         if self.state == JOINED:
-            self.on_event("got_ip", 0)
+            self._addressed()
 
     def set_dhcp(self):
         """Back to DHCP. Raises WifiError(DHCP_STARTED) when it runs already."""
@@ -280,7 +281,7 @@ class Wifi:
                 self.dhcp.start()
 
     def _static_up(self, _):
-        self.on_event("got_ip", 0)
+        self._addressed()
 
     def _left(self, _):
         self._disconnected(ASSOC_LEAVE)
@@ -314,9 +315,13 @@ class Wifi:
     def _dhcp_bound(self, lease):
         self._set_address(lease.ip, lease.mask, lease.gateway)
         self.dns = lease.dns[0] if lease.dns else ZERO
-        self.on_event("got_ip", 0)
+        self._addressed()
 
     def _dhcp_lost(self):
         # Nobody tells the port: isconnected() stays True with the address 0.0.0.0.
         self._set_address(ZERO, ZERO, ZERO)
         self.on_down()
+
+    def _addressed(self):
+        self.on_address()
+        self.on_event("got_ip", 0)

@@ -27,6 +27,7 @@ RESULT = b"R"           # JSON value of a CALL, or {"error": [kind, arguments]}
 RESULT_BYTES = b"B"     # raw bytes as the value of a CALL
 VIEW = b"V"             # JSON: the station's view has changed
 LAN_VIEW = b"E"         # JSON: that of the Ethernet interface has
+PPP_VIEW = b"P"         # JSON: that of the PPP interface has
 LINE_IN = b"S"          # bytes on the line of the UART of that number
 DATAGRAM_IN = b"G"      # for the UDP socket of that number: address (4), port (2), bytes
 INCOMING = b"I"         # JSON [listener, ip, port]: somebody has connected; the number is that of the new flow

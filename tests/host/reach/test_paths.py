@@ -6,6 +6,8 @@ from reach_story import LAN, Story, fault
 CABLE_FIRST = {"paths": {"order": ["lan", "wifi"], "lan": LAN}}
 WIFI_FIRST = {"paths": {"order": ["wifi", "lan"], "lan": LAN}}
 NETWORKS = {"paths": {"order": ["wifi"]}}
+PPP = {"uart": 1, "tx": 17, "rx": 16, "apn": "internet"}
+CELLULAR_LAST = {"paths": {"order": ["wifi", "ppp"], "ppp": PPP, "return_s": 10}}
 
 
 def used(s):
@@ -120,3 +122,33 @@ def test_a_broker_that_is_away_does_not_make_the_node_hop_for_ever():  # R25: th
     s = Story(fault("broker_stopped", 20, 300), run_s=400, config=CABLE_FIRST, lan=True)
     assert len(used(s)) <= 4 and s.lost == 0
     assert s.after("broker_stopped.end", "state", new="online")["t"] - s.at("broker_stopped.end") < 15_000
+
+
+def test_cellular_is_the_last_resort_and_costs_no_call_before():  # R25
+    s = Story(fault("ap_gone", 30, 60), run_s=150, config=CELLULAR_LAST, modem=True)
+    assert [path for _, path in used(s)] == ["wifi:holdfast", "ppp", "wifi:holdfast"] and s.lost == 0
+    assert [e["what"] for e in s.of("ppp")] == ["up", "down"], "one call, and the modem hangs up when it is over"
+    assert s.at("ap_gone") < s.of("ppp", what="up")[0]["t"] < s.after("ap_gone", "state", new="online")["t"] < s.at("ap_gone") + 8000
+    assert not [e for e in s.of("block") if e["t"] > 10_000], "the dialogue with the modem blocks nothing"
+
+
+def test_a_node_with_a_modem_only_needs_no_wifi():  # R25
+    def without_wifi(spec):
+        del spec.config["wifi"]
+
+    s = Story(fault("signal_lost", 60, 30), run_s=180, config={"paths": {"order": ["ppp"], "ppp": {**PPP, "pin": "2468"}}}, modem={"pin": "2468"}, spec=without_wifi)
+    assert [path for _, path in used(s)] == ["ppp", "ppp"] and s.lost == 0
+    assert not s.of("radio", what="start")
+
+
+def test_a_wrong_access_point_name_keeps_nobody_from_the_other_paths():  # R25
+    s = Story(fault("ap_gone", 20, 60), run_s=150, config={"paths": {"order": ["wifi", "ppp"], "ppp": {**PPP, "apn": "wrong"}, "return_s": 10}}, modem=True)
+    assert {path for _, path in used(s)} == {"wifi:holdfast"} and s.lost == 0
+    assert s.after("ap_gone.end", "state", new="online")["t"] - s.at("ap_gone.end") < 20_000
+
+
+@pytest.mark.parametrize("ping_s, least_ms, most_ms", [(None, 0, 12_000), (60, 20_000, 64_000)])
+def test_the_standing_traffic_over_cellular_can_be_less_and_silence_is_noticed_later(ping_s, least_ms, most_ms):  # R25: each byte costs money there
+    config = {"paths": {"order": ["ppp"], "ppp": {**PPP, "ping_s": ping_s}}, "metrics_s": 0, "app": {"period_ms": 600_000}}
+    s = Story(fault("modem_gone", 100, 80), run_s=300, config=config, modem=True)
+    assert s.lost == 0 and least_ms < s.after("modem_gone", "state", new="suspect")["t"] - s.at("modem_gone") < most_ms

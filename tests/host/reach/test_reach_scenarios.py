@@ -9,7 +9,7 @@ from holdfast_bench.scenario.plan import compile_plan
 from holdfast_bench.sim import stock
 from holdfast_bench.sim.runner import idle_plan
 
-NAMES = ["broker_list", "config_power_cut", "config_wrong", "frame_envelope", "frames_gateway", "frames_udp", "paths_cable", "paths_networks", "paths_quality", "standby", "update", "update_broken", "update_refused", "websocket"]
+NAMES = ["broker_list", "config_power_cut", "config_wrong", "frame_envelope", "frames_gateway", "frames_udp", "modem_gone", "paths_cable", "paths_cellular", "paths_networks", "paths_quality", "standby", "update", "update_broken", "update_refused", "websocket"]
 GATEWAY = {"brokers": [{"protocol": "frames", "port": 7180}]}
 WEBSOCKET = {"brokers": [{"transport": "ws", "port": 80}]}
 ELSEWHERE = ["ap_outage", "broker_restart", "half_open", "refused"]

@@ -63,6 +63,36 @@ class CablePulled(Fault):
         return None if self.rig.cable.plugged or self.rig.chip.lan.link else "the interface has lost its link"
 
 
+class ModemGone(Fault):
+    """The modem has no power, or its line is cut."""
+
+    group = "modem"
+
+    def begin(self):
+        self.rig.modem.remove()
+
+    def end(self):
+        self.rig.modem.put_back()
+
+    def evidence(self):
+        return None if self.rig.modem.there else "the modem does not answer"
+
+
+class SignalLost(Fault):
+    """The modem hears no network."""
+
+    group = "signal"
+
+    def begin(self):
+        self.rig.modem.set_signal(False)
+
+    def end(self):
+        self.rig.modem.set_signal(True)
+
+    def evidence(self):
+        return None if self.rig.modem.signal else "the modem hears no network"
+
+
 class Deauth(Fault):
     """The access point throws its stations out once."""
 
@@ -145,7 +175,7 @@ class _AirFault(Fault):
 
     def begin(self):
         way = self.args.get("way") or "wifi"
-        self.air = self.rig.airs["lan" if way == "lan" else "wifi"]
+        self.air = self.rig.airs[way if way in ("lan", "ppp") else "wifi"]
         self.lost_before = self.air.lost
         self.rule = self.make()
         self._added = self.air.add(air.OnlyAt(self.rule, self.rig.chip.wifi, self.rig.ether.aps[int(way[4:]) - 1]) if way[4:] else self.rule)
@@ -507,7 +537,7 @@ class WatchdogHang(Fault):
 
 
 CATALOGUE = {
-    "ap_gone": ApGone, "cable_pulled": CablePulled, "dhcp_silent": DhcpSilent, "wrong_password": WrongPassword, "dns_dead": DnsDead, "blackhole": Blackhole,
+    "ap_gone": ApGone, "cable_pulled": CablePulled, "modem_gone": ModemGone, "signal_lost": SignalLost, "dhcp_silent": DhcpSilent, "wrong_password": WrongPassword, "dns_dead": DnsDead, "blackhole": Blackhole,
     "one_way": OneWay, "loss": Loss, "slow_link": SlowLink, "jittery_link": JitteryLink, "half_open": HalfOpen, "refused": Refused, "rst": Rst,
     "broker_stopped": BrokerStopped, "broker_killed": BrokerKilled, "connack_withheld": ConnackWithheld, "acks_lost": AcksLost,
     "login_refused": LoginRefused, "broker_hangs": BrokerHangs, "broker_forgets_session": BrokerForgetsSession,

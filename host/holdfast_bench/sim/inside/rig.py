@@ -25,9 +25,12 @@ GATEWAY = "10.73.0.1"       # the access point, which is also the name server
 CHIP = "10.73.0.15"
 ELSEWHERE = "10.76.0."      # the network behind the second access point
 WIRED = "10.74.0."          # that behind the cable
+MOBILE = "10.75.0."         # the operator's
 BACKLOG = 40                # connections that a hanging broker leaves in its machine's queue, before that is full
 SERVE_MS = 3                # what a host takes to answer with a piece of a bundle
 LAN_DELAY_MS = 2            # one way over the cable
+MOBILE_DELAY_MS = 40        # and over the operator's network
+MODEM_UART = 1
 BLOCK_MS = 10               # blocking calls from this length on are in the history
 
 
@@ -103,6 +106,9 @@ class Rig:
                                        dhcp=self._router(ELSEWHERE)))
         if spec.get("lan"):
             self._add_lan()
+        self.modem = None
+        if spec.get("modem"):
+            self._add_modem(spec["modem"])
         chip.resolver.resolve = self._timed(chip.resolver.resolve, "dns")
         chip.on_block = self._blocked
         self.bundles = {}           # id of an action that updates: its Pieces; opened now, the chip's files are all there is later
@@ -124,6 +130,15 @@ class Rig:
         self.cable = Cable(self._router(WIRED))
         self.airs["lan"] = self.chip.add_lan(self.cable, lambda passes: Air(self.kernel, passes, LAN_DELAY_MS))
         self.chip.lan.on_event = lambda name: self.history.chip("lan", "what", name)
+
+    def _add_modem(self, sim):
+        """sim: true, or an object with pin and apn of its SIM card."""
+        from ...world.modem import Modem
+
+        self.modem = Modem(self.kernel, **(sim if isinstance(sim, dict) else {}))
+        self.chip.name_servers[MOBILE + "1"] = self.dns
+        self.airs["ppp"] = self.chip.add_modem(self.modem, MODEM_UART, MOBILE, lambda passes: Air(self.kernel, passes, MOBILE_DELAY_MS))
+        self.chip.ppp.on_event = lambda name: self.history.chip("ppp", "what", name)
 
     def _broker(self, entry, number):
         ip = entry["ip"]

@@ -75,8 +75,8 @@ class RemoteStation:
         self._call("disconnect")
 
 
-class RemoteLan:
-    """The Ethernet interface, as RemoteStation the station."""
+class RemoteInterface:
+    """An interface besides Wi-Fi, as RemoteStation the station. `name`: of its calls."""
 
     def __init__(self, link, view):
         self._link = link
@@ -89,8 +89,14 @@ class RemoteLan:
         return self._view
 
     def _call(self, *what):
-        value, self._view = self._link.call("lan", *what)
+        value, self._view = self._link.call(self.name, *what)
         return value
+
+
+class RemoteLan(RemoteInterface):
+    """The Ethernet interface."""
+
+    name = "lan"
 
     def make(self):
         self._call("make")
@@ -108,21 +114,10 @@ class RemoteLan:
         return self._call("set_dhcp", restart)
 
 
-class RemotePpp:
-    """The PPP interface, likewise."""
+class RemotePpp(RemoteInterface):
+    """The PPP interface."""
 
-    def __init__(self, link, view):
-        self._link = link
-        self._view = view
-
-    def seen(self, number, payload):
-        self._view = json.loads(payload)
-
-    def view(self):
-        return self._view
-
-    def _call(self, *what):
-        self._view = self._link.call("ppp", *what)[1]
+    name = "ppp"
 
     def activate(self):
         self._call("activate")

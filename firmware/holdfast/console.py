@@ -39,15 +39,15 @@ class Console:
         self._print(event)
 
     def _print(self, event):
-        event["t"] = ticks_ms()
-        text = "\x1e" + dumps(event) + "\n"
+        event["t"] = now = ticks_ms()
+        text = "\x1e%s\n" % dumps(event)
         n = len(text)
-        if not self._queue and n <= self._room():
+        if not self._queue and n <= self._room(now):
             self._full += n
             sys.stdout.write(text)
         elif self._queued + n <= (_VERBOSE_MAX if event["ev"] in _VERBOSE else _QUEUE_MAX):
             if self._missed:  # told where they are missing, not behind what came later
-                text = "\x1e" + dumps(self._gap()) + "\n" + text
+                text = "\x1e%s\n%s" % (dumps(self._gap()), text)
             self._queue.append(text)
             self._queued += len(text)
             self._bell.ring()
@@ -84,11 +84,12 @@ class Console:
         return event
 
     # Bytes the FIFO takes now; a record longer than the FIFO goes when that is empty.
-    def _room(self):
-        now = ticks_ms()
-        self._full = max(0, self._full - ticks_diff(now, self._at) * _BYTES_PER_MS)
+    def _room(self, now):
+        full = self._full
+        if full:
+            self._full = full = max(0, full - ticks_diff(now, self._at) * _BYTES_PER_MS)
         self._at = now
-        return _FIFO - self._full if self._full else _COMMAND_MAX * 2
+        return _FIFO - full if full else _COMMAND_MAX * 2
 
     # Empties the queue at the pace of the UART.
     async def write(self):
@@ -99,7 +100,7 @@ class Console:
                     continue
                 text = self._queue[0]
                 n = min(len(text), _FIFO)
-                if n > self._room():
+                if n > self._room(ticks_ms()):
                     await core.sleep_ms(n // _BYTES_PER_MS + 1)
                     continue
                 self._full += n

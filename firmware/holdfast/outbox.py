@@ -155,6 +155,9 @@ class Outbox:
     # True when there is a message to send: seq, epoch, pid, topic, flags, payload, dup, released and schema then describe it.
     # payload is valid until the next put(). Messages that have become too old are dropped on the way.
     def load(self):
+        # Most calls come while an acknowledgement is awaited and there is nothing else.
+        if self.seqs and self._next[1] == self.block.next_seq and not (self.urgent or self.spool or self.resend):
+            return False
         if self.clock.check():
             self.dirty = True
         self._ahead = self._side = None

@@ -76,6 +76,10 @@ def _options(lines):
     return [] if lines or with_lines() else ["-O3"]
 
 
+def _machine_code(name, machine, native):
+    return ["-march=" + machine, "-X", "emit=native"] if machine and name in native else []
+
+
 def _make(path, target, name, options, content):
     target.parent.mkdir(parents=True, exist_ok=True)
     if path.name == PACKAGE:
@@ -94,9 +98,10 @@ def _make(path, target, name, options, content):
         raise CompileError((done.stderr or done.stdout).strip().splitlines()[-1].strip() + " (%s)" % path)
 
 
-def build(src, dst, prefix="", lines=False):
+def build(src, dst, prefix="", lines=False, machine=None, native=()):
     """Make dst the compiled copy of src: compiles what changed, removes what is gone. prefix: put before the file names that
     tracebacks show; without one src is a chip's root folder, whose boot.py and main.py stay source. lines: with line numbers, and every name as it is.
+    machine: what mpy-cross calls the processor for whose machine code the files named in `native` (prefix included) are compiled; None: byte code, all.
     -> number of files made. Raises CompileError."""
     src, dst = Path(src), Path(dst)
     if not src.is_dir():
@@ -117,9 +122,10 @@ def build(src, dst, prefix="", lines=False):
         target = _target(src, path, not prefix)
         # The module's own name is there anyway; Names.restore makes a file's name of it.
         name = path.stem if path in short else prefix + str(path.relative_to(src))
-        wanted[str(target)] = digest = _digest(short.get(path) or path.read_bytes(), name, options)
+        own = options + _machine_code(name, machine, native)
+        wanted[str(target)] = digest = _digest(short.get(path) or path.read_bytes(), name, own)
         if known.get(str(target)) != digest or not (dst / target).exists():
-            todo.append((path, dst / target, name, options, short.get(path)))
+            todo.append((path, dst / target, name, own, short.get(path)))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda job: _make(*job), todo))
     for name in known:
@@ -130,16 +136,17 @@ def build(src, dst, prefix="", lines=False):
     return len(todo)
 
 
-def compiled(folders, kind):
+def compiled(folders, kind, machine=None, native=()):
     """A folder under build/ that holds the compiled copies of `folders` ({name in it: source folder}), made once per content;
-    safe when several processes ask at once. kind "firmware": as it goes onto a board;"""
+    safe when several processes ask at once. kind "firmware": as it goes onto a board; machine, native: as in build()."""
     h = hashlib.sha256()
     lines = kind != "firmware"
     options = _options(lines)
     for name, src in sorted(folders.items()):
         for path in _files(src):
             if path.suffix == ".py":
-                h.update(_digest(path.read_bytes(), name + "/" + str(path.relative_to(src)), options).encode())
+                inside = name + "/" + str(path.relative_to(src))
+                h.update(_digest(path.read_bytes(), inside, options + _machine_code(inside, machine, native)).encode())
     if options:
         for path in reduce.sources():
             h.update(path.read_bytes())
@@ -150,7 +157,7 @@ def compiled(folders, kind):
     with tempfile.TemporaryDirectory(dir=place.parent) as tmp:
         work = Path(tmp) / "made"
         for name, src in sorted(folders.items()):
-            build(src, work / name, name + "/", lines)
+            build(src, work / name, name + "/", lines, machine, native)
         try:
             work.rename(place)
         except OSError:

@@ -323,7 +323,7 @@ class socket(io.IOBase):
             except OSError as e:
                 if e.errno == lwip.EAGAIN:
                     return done or None
-                raise
+                raise e
             if got == 0:
                 break
             done += got
@@ -346,7 +346,7 @@ class socket(io.IOBase):
             except OSError as e:
                 if e.errno == lwip.EAGAIN:
                     return bytes(data) if data else None
-                raise
+                raise e
             if got == 0:
                 return bytes(data)
             data.extend(memoryview(buf)[:got])
@@ -360,7 +360,7 @@ class socket(io.IOBase):
             except OSError as e:
                 if e.errno == lwip.EAGAIN:
                     return bytes(line) if line else None
-                raise
+                raise e
             if got == 0:
                 break
             line.extend(one)

@@ -74,9 +74,9 @@ class MirroredFlow(Flow):
         super()._die(error, tell)
         self._changed()
 
-    def _acked(self, ack):
+    def _acked(self, ack, now_ms):
         before = self.bytes_out
-        super()._acked(ack)
+        super()._acked(ack, now_ms)
         if self.bytes_out < before:
             self.acked += before - self.bytes_out
             self._changed()

@@ -149,8 +149,8 @@ class End:
 
     # -- acknowledgements ----------------------------------------------------------------------------------------------
 
-    def _acked(self, ack):
-        """Everything before byte `ack` has arrived."""
+    def _acked(self, ack, now_ms):
+        """Everything before byte `ack` has arrived, as was told at now_ms."""
         n = ack - self.una
         if n <= 0:
             return
@@ -172,7 +172,6 @@ class End:
                     n -= size
         if self.cwnd < CWND:
             self.cwnd += MSS
-        now_ms = self.kernel.now_ms
         if not self.tries:
             self.rtt_ms += (now_ms - self._since_ms - self.rtt_ms) // 4
         self.tries = self._duplicates = 0
@@ -190,7 +189,8 @@ class End:
         """Take the acknowledgements that have come in meanwhile."""
         acks = self._acks
         while acks and acks[0][0] <= self.kernel.now_ms:
-            self._acked(acks.pop(0)[1])
+            at_ms, ack = acks.pop(0)
+            self._acked(ack, at_ms)
 
     def _want_ack(self):
         """Somebody waits: the next acknowledgement must be an event of its own."""
@@ -243,7 +243,7 @@ class End:
         if self._acks:
             self._settle()
         if ack > self.una:
-            self._acked(ack)
+            self._acked(ack, self.kernel.now_ms)
         elif not data and not fin and self._flight:
             self._duplicates += 1
             if self._duplicates == DUPLICATE_ACKS:

@@ -13,7 +13,7 @@ _RETRY = const(44)  # in the resume record, for each: attempt, breaker, low half
 _RETRY_FORM = ">BBH"
 _ADDRESS = const(80)  # and the last good address
 _ADDRESS_FORM = "4s"
-_UNKNOWN = b"\0\0\0\0"
+_NO_ADDRESS = b"\0\0\0\0"
 _ASK_OFTEN = const(100)  # stamps
 _ASK_AGAIN = const(600)
 _ASK_LEAST = const(9600)
@@ -37,7 +37,7 @@ class Endpoint:
         if self._block:
             self.target.unpack(*block.peek(_RETRY + self._spot, _RETRY_FORM), ticks_ms(), stamp)
             known = block.peek(_ADDRESS + self._spot, _ADDRESS_FORM)[0]
-            if self._named and known != _UNKNOWN:
+            if self._named and known != _NO_ADDRESS:
                 self._address = resolve(".".join([str(n) for n in known]), broker["port"])
 
     # A transport that leads there.

@@ -8,7 +8,7 @@ from micropython import const
 from struct import pack
 import network
 
-_NOTHING = "0.0.0.0"
+_NO_ADDRESS = "0.0.0.0"
 _NO_AP = const(201)
 _SCAN_MS = const(2700)  # a scan of all channels is over by then; before that a 201 may be a stale one
 _QUICK_MS = const(650)  # for finding the access point on the channel where it was, and joining; less where that was seen to be enough
@@ -65,7 +65,7 @@ class Wifi:
 
     # Only a question. isconnected() alone stays true when the lease is lost.
     def up(self):
-        return not self._closed and self.wlan.isconnected() and self.wlan.ifconfig()[0] != _NOTHING
+        return not self._closed and self.wlan.isconnected() and self.wlan.ifconfig()[0] != _NO_ADDRESS
 
     def address(self):
         return self.wlan.ifconfig()[0]

@@ -7,7 +7,7 @@ from time import ticks_diff, ticks_ms
 from machine import Pin
 import network
 
-_NOTHING = "0.0.0.0"
+_NO_ADDRESS = "0.0.0.0"
 _LINK_MS = const(6000)  # after it was switched on: until the link is up, at most
 _DHCP_MS = const(20000)
 
@@ -52,7 +52,7 @@ class Lan:
 
     def up(self):
         lan = self._lan
-        return bool(lan) and lan.isconnected() and lan.ifconfig()[0] != _NOTHING
+        return bool(lan) and lan.isconnected() and lan.ifconfig()[0] != _NO_ADDRESS
 
     def address(self):
         return self._lan.ifconfig()[0]

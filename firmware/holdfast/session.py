@@ -42,12 +42,15 @@ REFUSALS = ("protocol", "rejected", "rejected", "busy", "auth", "auth")  # by CO
 
 # What makes a message's payload what travels: a function, None for bare payloads.
 def _envelope(name):
-    wrap = None
     if name == "json":
         from .envelope import wrap
-    elif name == "frame":
-        from .frames import wrap
-    return wrap
+
+        return wrap
+    if name == "frame":
+        from .frames import wrap as wrap_frame
+
+        return wrap_frame
+    return None
 
 
 class Session(MQTTClient):

@@ -1,8 +1,8 @@
 """Compiles folders of MicroPython source with mpy-cross. `python -m holdfast_bench.mpy SRC DST` keeps DST a compiled copy of
 SRC; compiled() gives a cached copy under build/, named by the hash of its sources.
 
-Scripts that MicroPython only runs as source (boot.py, main.py) and files of other kinds are copied. The firmware's package is compiled with short
-names (reduce.py; `names.json` beside the build turns them back) and without line numbers, as frozen modules are: a third of its heap.
+Scripts that MicroPython only runs as source (boot.py, main.py) and files of other kinds are copied. The firmware's package is compiled with small modules
+put together (fold.py), short names (reduce.py; `names.json` beside the build turns them back) and without line numbers, as frozen modules are: a third of its heap.
 HOLDFAST_LINES=1 keeps both for whoever looks for a fault in it.
 """
 
@@ -48,15 +48,16 @@ def with_lines():
 
 
 def _reduced(files):
-    """Of a package's files: {path: source with short names}, and the Names. Empty for a folder that is no package."""
+    """Of a package's files: {path: source with short names; None for one that is part of another module of the build}, and the Names. Empty for a folder that
+    is no package."""
     package = {path.stem: path.read_text() for path in files if path.suffix == ".py" and path.name not in NOT_COMPILED}
     if "__init__" not in package:
         return {}, None
     try:
-        names = reduce.names(package)
+        texts, names = reduce.reduced(package)
     except (SyntaxError, tokenize.TokenError):
         return {}, None  # mpy-cross says it better
-    return {path: names.translate(package[path.stem]).encode() for path in files if path.stem in package and path.suffix == ".py"}, names
+    return {path: texts[path.stem].encode() if path.stem in texts else None for path in files if path.stem in package and path.suffix == ".py"}, names
 
 
 def _target(src, path, for_chip):
@@ -65,10 +66,10 @@ def _target(src, path, for_chip):
     return relative if keep else relative.with_suffix(".mpy")
 
 
-def _package(text):
-    """A package.json whose modules are compiled ones."""
+def _package(text, gone):
+    """A package.json whose modules are compiled ones. gone: files that are part of others."""
     package = json.loads(text)
-    package["urls"] = [[name.removesuffix(".py") + ".mpy" if name.endswith(".py") else name for name in pair] for pair in package["urls"]]
+    package["urls"] = [[name.removesuffix(".py") + ".mpy" if name.endswith(".py") else name for name in pair] for pair in package["urls"] if pair[1] not in gone]
     return json.dumps(package, indent=4) + "\n"
 
 
@@ -83,7 +84,7 @@ def _machine_code(name, machine, native):
 def _make(path, target, name, options, content):
     target.parent.mkdir(parents=True, exist_ok=True)
     if path.name == PACKAGE:
-        target.write_text(_package(path.read_text()))
+        target.write_bytes(content)
         return
     if target.suffix != ".mpy" or path.suffix == ".mpy":
         shutil.copyfile(path, target)
@@ -118,7 +119,12 @@ def build(src, dst, prefix="", lines=False, machine=None, native=()):
             if names:
                 dst.mkdir(parents=True, exist_ok=True)
                 names.save(dst)
+    gone = {str(path.relative_to(src)) for path, text in short.items() if text is None}
     for path in files:
+        if path.name == PACKAGE:
+            short[path] = _package(path.read_text(), gone).encode()
+        elif path in short and short[path] is None:
+            continue
         target = _target(src, path, not prefix)
         # The module's own name is there anyway; Names.restore makes a file's name of it.
         name = path.stem if path in short else prefix + str(path.relative_to(src))

@@ -14,7 +14,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from .. import checkout
+from .. import checkout, fold
 from ..choices import choices
 from ..drivers.broker_mosquitto import Mosquitto
 from ..errors import BenchError
@@ -58,8 +58,9 @@ def measure(said=lambda text: None):
 
 def sizes():
     files = {path.stem: path.stat().st_size for path in (package() / "holdfast").glob("*.mpy")}
-    core = sum(files[name] for name in CORE)
-    return [Figure("core_mpy_bytes", core, "mpy-cross as deployed: " + ", ".join("%s %d" % (name, files[name]) for name in CORE)),
+    core = sorted({fold.HOME.get(name, name) for name in CORE})
+    told = ", ".join("%s %d (%s)" % (name, files[name], ", ".join(part for part in CORE if fold.HOME.get(part, part) == name)) for name in core)
+    return [Figure("core_mpy_bytes", sum(files[name] for name in core), "mpy-cross as deployed: " + told),
             Figure("all_mpy_bytes", sum(files.values()), "%d modules, those loaded only on demand included" % len(files))]
 
 

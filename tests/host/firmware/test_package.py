@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from holdfast_bench import checkout, mpy
+from holdfast_bench import checkout, fold, mpy
 from holdfast_bench.twin import TwinHost
 
 FIRMWARE = checkout.FIRMWARE
@@ -31,7 +31,8 @@ def test_package_lists_every_module_and_only_those():
 
 def test_a_build_is_a_package_of_compiled_modules(compiled):
     package = json.loads((compiled / "package.json").read_text())
-    assert [source for _, source in package["urls"]] == ["holdfast/" + name[:-3] + ".mpy" for name in MODULES]
+    assert [source for _, source in package["urls"]] == ["holdfast/" + name[:-3] + ".mpy" for name in MODULES if name[:-3] not in fold.HOME]
+    assert {path.name for path in (compiled / "holdfast").glob("*.mpy")} == {source.rpartition("/")[2] for _, source in package["urls"]}
     assert all((compiled / source).read_bytes()[:2] == b"M\x06" for _, source in package["urls"])
     assert (compiled / "boot.py").read_bytes() == (FIRMWARE / "boot.py").read_bytes()
     assert not list(compiled.glob("manifest.*"))

@@ -2,10 +2,11 @@
 
 What a segment may meet on its way is air.py's business, the Linux end is tcp_host.py's. A timer runs only where a segment
 was lost or the air is not clean, so a healthy exchange costs one kernel event a segment; plain acknowledgements are
-worked out when somebody asks. Common subset of CPython and MicroPython. May use: kernel, air, lwip.
+worked out when somebody asks. Common subset of CPython and MicroPython. May use: kernel, air, lwip, routes, udp.
 """
 
 from . import air as _air
+from .routes import Routes
 from .udp import FIRST_PORT, Datagrams, Listener
 from .lwip import (ARP_TIMEOUT_MS, DEAD, DIALING, ECONNABORTED, ECONNRESET, EHOSTUNREACH, ENOBUFS, MSS, OPEN, RCV_WND,
                    SND_BUF, SND_LOWAT)
@@ -486,7 +487,6 @@ class Stack:
     def add_way(self, driver, air, prio):
         """Another interface besides Wi-Fi."""
         if self.routes is None:
-            from .routes import Routes
             self.routes = Routes()
             self.routes.add(self.wifi, self.air, 100)
             self.wifi.on_address = self.routes.decide

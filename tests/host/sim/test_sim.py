@@ -1,13 +1,15 @@
 """The simulation with a small application of its own: whole runs in virtual time, faults and resets, and that equal runs
 leave equal bytes. Requirements R44 to R50 are shown with the firmware; this is about the simulation itself."""
 
+import ast
 from pathlib import Path
 
 import pytest
 
 from holdfast_bench.choices import choices
 from holdfast_bench.errors import TimedOut
-from holdfast_bench.sim.runner import SimulationError, Spec, idle_plan, run
+from holdfast_bench.sim import runner
+from holdfast_bench.sim.runner import MACHINE_CODE, SimulationError, Spec, idle_plan, run
 
 APP = Path(__file__).parent / "app"
 WIFI = {"ssid": "field", "key": "field-key-1"}
@@ -216,3 +218,13 @@ def test_both_word_sizes_write_the_same_history(tmp_path, monkeypatch):
         monkeypatch.setattr("holdfast_bench.sim.runner.interpreter", lambda which=which: getattr(choices(), which))
         histories.append(run(spec(plan, 5), folder=tmp_path / which, limit_s=60).history)
     assert histories[0] == histories[1]
+
+
+def test_what_becomes_machine_code_imports_nothing_inside_a_function():
+    """Machine code that uses no other name of its own module looks for the import from wherever it was called."""
+    for part, names in MACHINE_CODE.items():
+        for name in names:
+            tree = ast.parse((Path(runner.__file__).resolve().parents[1] / part / (name + ".py")).read_text())
+            inside = [node.lineno for function in ast.walk(tree) if isinstance(function, ast.FunctionDef)
+                      for node in ast.walk(function) if isinstance(node, (ast.Import, ast.ImportFrom))]
+            assert not inside, "%s/%s.py, line %s" % (part, name, inside)

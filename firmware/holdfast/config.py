@@ -33,7 +33,7 @@ TABLE = (
     ("drain_per_s", 50, (0, 1000)),  # pace of messages older than 10 s after the burst; 0: no limit [1/s]
     ("policy", "decorrelated", ["decorrelated", "exponential", "gentle", "fixed"]),  # back-off between tries, after the first minute
     ("base_ms", 1000, (50, 60000)),  # shortest back-off [ms]
-    ("cap_ms", 10000, (50, 3600000)),  # longest back-off [ms]
+    ("cap_ms", 5000, (50, 3600000)),  # longest back-off [ms]
     ("jitter", "equal", ["none", "additive", "ten", "equal", "full", "half"]),  # spread of the back-off over a fleet
     ("quick_ms", 60000, (0, 3600000)),  # length of the quick phase at the start of an outage, in which tries are less than a second apart [ms]
     ("useful_ms", 10000, (0, 3600000)),  # time online with acknowledged messages that ends an outage [ms]

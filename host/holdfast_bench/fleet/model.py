@@ -34,7 +34,7 @@ class Fleet:
     dial_ms: int = 1000
     connack_ms: int = 5000
     base_ms: int = 1000
-    cap_ms: int = 10_000
+    cap_ms: int = 5000
     quick_ms: int = 60_000
     seed: int = 1
     limit_ms: int = 0       # given up then; 0: at fifty times the ideal

@@ -57,7 +57,7 @@ def test_each_number_is_held_to_its_range_and_named(name, allowed):
     (settings(id="a/b"), "id: 'a/b' must not contain '/'"), (settings(base="x" * 33), "base: "), (settings(envelope="xml"), "envelope: 'xml' is none of json, frame, none"),
     (settings(classes=[{"name": "a"}]), "classes: one must be called 'normal'"), (settings(classes=[{"name": "normal"}, {"name": "normal"}]), "classes: two are called 'normal'"),
     (settings(classes=[{"name": "normal", "overflow": "panic"}]), "classes[0].overflow: 'panic' is none of drop_oldest, drop_newest, raise"),
-    (settings(base_ms=20000), "base_ms: 20000 is more than cap_ms, 10000"), (settings(brokers=[{"host": "broker.lan"}], watchdog_s=10), "watchdog_s: 10 is too short for broker.lan"),
+    (settings(base_ms=20000), "base_ms: 20000 is more than cap_ms, 5000"), (settings(brokers=[{"host": "broker.lan"}], watchdog_s=10), "watchdog_s: 10 is too short for broker.lan"),
     (settings(window=3, windows=4), "windows: there is no such setting"), (settings(remote=1), "remote: 1 is neither true nor false"),
 ])
 def test_what_is_wrong_is_said_with_its_name(given, says):

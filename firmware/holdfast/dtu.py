@@ -1,6 +1,6 @@
 # dtu.py - the serial-to-network unit (R35): packets of a UART become messages, messages become bytes on the UART. Loaded where configured.
 # May import: machine, asyncio, packetize, dtu_server, outbox, bell; the node is handed in.   Time: ticks.
-# Blocks: never; what goes to the UART is paced by its speed, so its buffer always has room.
+# Blocks: never; what goes to the UART is paced by its speed and by CTS, so its buffer always has room.
 #
 # Towards the network it is an application like any other: what it publishes is in the outbox, so outages, resets and order are the outbox's
 # affair. Where that is full and the class says "raise", the line is left unread, and flow control, if wired, stops the sender.
@@ -18,6 +18,7 @@ _TX_BYTES = const(512)
 _FULL_MS = const(50)  # pause before a packet that found no room is offered again
 _DOWN_MAX = const(2048)  # bytes that may wait for the line
 _LIMIT_MS = const(60000)  # of the watchdog
+_HELD_MS = const(5)  # between looks at a line that the device has stopped
 _TURN_MS = const(20000)
 
 
@@ -100,6 +101,7 @@ class Dtu:
     async def _speak(self):
         uart = self._uart
         cfg = self._cfg
+        held = "cts" in cfg["flow"]
         bits = cfg["bits"] + cfg["stop"] + 1 + (cfg["parity"] != "none")
         while True:
             self._beat()
@@ -113,6 +115,9 @@ class Dtu:
                 piece = data[at : at + _CHUNK]
                 uart.write(piece)
                 await sleep_ms(len(piece) * bits * 1000 // cfg["baud"] + 1)
+                while held and not uart.txdone():  # the device takes nothing now: write() would block, and everything with it
+                    self._beat()
+                    await sleep_ms(_HELD_MS)
             self._queued -= len(data)
             self.bytes_out += len(data)
             if self._de:

@@ -21,6 +21,7 @@ ABILITIES = {
     "power": "nobody here can switch its power: give the board file a [power] driver",
     "lines": "nobody here can reset it in this way: give the board file the [power] driver \"rts\" (for `en`), or run it on a twin or in the simulation",
     "memory": "its RTC memory cannot be reached from outside: run it on a twin or in the simulation",
+    "flash": "its flash cannot be cut off from outside: run it on a twin or in the simulation",
     "clock": "its clock cannot be reached from outside: run it on a twin or in the simulation",
 }
 _OURS = {
@@ -42,6 +43,7 @@ class Rig:
     air: dict = field(default_factory=dict)  # name → add(rule, seed, …), remove(…), evidence(…)
     lines: dict = field(default_factory=dict)  # name → reset(kind), resets()
     memory: dict = field(default_factory=dict)  # name → writes(), tear(at), corrupt(bits)
+    flash: dict = field(default_factory=dict)  # name → cut(at), cuts()
     clock: dict = field(default_factory=dict)  # name → set(seconds), set_back(seconds)
     hooks: Any = None  # drivers/broker_hooks.py; None when the broker has none
     broker: Any = None  # stop(), kill(), start(), answers(), address; None when it is not ours to stop
@@ -51,6 +53,8 @@ class Rig:
     publish: Callable[..., None] = None
     # update(action): serves new firmware over the air, as an action of the plan says
     update: Callable[..., None] = None
+    # setup(action): a phone joins the access point of boards without configuration, as an action of the plan says
+    setup: Callable[..., None] = None
 
     def fault(self, name, boards, args, rng):
         """The fault of that name for these boards, not yet begun."""

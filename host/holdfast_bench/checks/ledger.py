@@ -161,6 +161,11 @@ class _Fold:
             self._life(e["life"], name).messages[e["n"]] = m
             self.by_seq[name, self.epoch.get(name), e["i"]] = m
 
+    def _line_accept(self, name, e):
+        """A device on the board's serial line has said a packet; what number the board gives it is not known."""
+        if self.ledger.cut_at is None:
+            self._life(e["life"], name).messages[e["n"]] = Message(e["life"], e["n"], name, e["t"])
+
     def _board_ack(self, name, e):
         m = self.by_seq.get((name, self.epoch.get(name), e["i"]))
         if m and m.acked_at is None:

@@ -9,7 +9,7 @@ SLACK = 0.9
 # Resets of the firmware that are no attempt at healing, by what it says.
 ASKED = ("asked for over the broker", "another configuration", "no message got through with the new configuration", "no message got through with the new firmware")
 UPDATE = "update "       # "update to 1.2.0"
-SAID_WITHIN_MS = 2000
+SAID_WITHIN_MS = 3000
 
 
 @law
@@ -18,6 +18,7 @@ def restless(case):
     ordered = [e["t"] for ev in ("fault", "end", "command") for e in case.of("bench", ev) if _resets(case, e["t"])]
     ordered += [e["t"] for e in case.of("bench", "switch_on")]      # a real board runs already when its run begins
     said = [(e["src"].partition("/")[2], e["t"]) for e in case.of("board", "err") if e.get("code") == "reset" and (e.get("msg") in ASKED or str(e.get("msg")).startswith(UPDATE))]
+    said += [(e["src"].partition("/")[2], e["t"]) for e in case.of("phone", "saved")]    # the page of the first set-up says that it will
     trials = ontrial.windows(case)
     last, findings = {}, []
     for e in case.of("chip", "reset"):

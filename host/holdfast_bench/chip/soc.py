@@ -38,6 +38,7 @@ class Core:
         self.cause = 1
         self.wake = 0
         self.console = None
+        self.line_ready = None      # of chip/uart.py, once it is there
         self.uart_lines = {}       # UART number -> function that takes what it sends
         self.line_in = None        # chip/uart.py: (UART number, bytes) have come on the line
         self.stack = None

@@ -1,6 +1,7 @@
 """machine.UART, as on the ESP32. What a UART sends goes nowhere unless the world has joined something to it
 (`chip.uart_lines`); what it receives comes in by feed(). Rules of 1.26: one time-out for the whole read, waits rounded down to
-ticks of 10 ms. With RTS wired the other side stops when ring and FIFO are full; without, what does not fit is dropped.
+ticks of 10 ms. With RTS wired the other side stops when ring and FIFO are full; without, what does not fit is dropped. With CTS wired
+nothing leaves while the other side is not ready (`chip.line_ready`), and write() blocks, with everything else, when its ring is full.
 """
 
 import io
@@ -32,6 +33,7 @@ class UART(io.IOBase):
         self._id = id
         self._pieces = []          # of the ring, as they came: on the chip it is no matter of the heap, so it asks ours for little
         self._have = self._size = 0
+        self._held = []            # written while CTS held it back
         self._open = True
         self.dropped = 0
         self._set = dict(baudrate=115200, bits=8, parity=None, stop=1, tx=-1, rx=-1, rts=-1, cts=-1, txbuf=256, rxbuf=256,
@@ -53,6 +55,12 @@ class UART(io.IOBase):
         self._sent_at_ms = self._left_us = 0
         self._tell()
 
+    def _byte_us(self):
+        """Start bit, data, parity, stop: what one byte takes on the line."""
+        s = self._set
+        frame = 1 + s["bits"] + (s["parity"] is not None) + s["stop"]
+        return frame * 1000000 // s["baudrate"] if s["baudrate"] else 0
+
     def deinit(self):
         self._open = False
         self._tell()
@@ -61,7 +69,9 @@ class UART(io.IOBase):
         """The world hears how the line is set, and how much may come when RTS is wired (None: it is not)."""
         s = self._set
         room = s["rxbuf"] + FIFO if s["flow"] & UART.RTS else None
-        chip.uart_opened(self._id, s["baudrate"] if self._open else 0, room)
+        # For the world a byte has ten bits: the speed is the one at which bytes come.
+        speed = s["baudrate"] * 10 // (1 + s["bits"] + (s["parity"] is not None) + s["stop"])
+        chip.uart_opened(self._id, speed if self._open else 0, room)
 
     def feed(self, data):
         """Bytes have arrived: what does not fit into the ring is dropped without notice."""
@@ -126,19 +136,41 @@ class UART(io.IOBase):
             return None
         data = part(buf, limits)
         # What does not fit into ring and FIFO blocks at line speed.
-        byte_us = 10000000 // self._set["baudrate"] if self._set["baudrate"] else 0
+        byte_us = self._byte_us()
+        room_us = (self._set["txbuf"] + FIFO) * byte_us
+        if self._stopped() and self._left_us + len(data) * byte_us > room_us:
+            _kernel.wait(None, lambda: not self._stopped())     # for ever, if it has to be
         self._left_us = self._unsent_us() + len(data) * byte_us
         self._sent_at_ms = _kernel.now_ms
-        over_us = self._left_us - (self._set["txbuf"] + FIFO) * byte_us
+        over_us = self._left_us - room_us
         if over_us > 0:
             _kernel.spend_us(over_us)
+        if self._stopped():
+            self._held.append(bytes(data))
+        else:
+            self._send(data)
+        return len(data)
+
+    def _stopped(self):
+        """CTS is wired and the other side does not want anything."""
+        return bool(self._set["flow"] & UART.CTS) and self._id in _unready
+
+    def _send(self, data):
         send = chip.uart_lines.get(self._id)
         if send is not None:
             send(data)
-        return len(data)
+
+    def _ready_again(self):
+        """What was held back goes out from now on."""
+        self._sent_at_ms = _kernel.now_ms
+        held, self._held = self._held, []
+        for data in held:
+            self._send(data)
 
     def _unsent_us(self):
         """Time on the line of what is written and not sent yet."""
+        if self._stopped():
+            return self._left_us
         return max(0, self._left_us - (_kernel.now_ms - self._sent_at_ms) * 1000)
 
     def txdone(self):
@@ -169,6 +201,21 @@ class UART(io.IOBase):
 _uarts = {}
 
 
+_unready = []      # UARTs whose other side takes nothing now
+
+
+def line_ready(id, ready):
+    """The other side of a UART wants bytes (at first it does), or does not: it drives our CTS, if that is wired."""
+    if not ready and id not in _unready:
+        if id in _uarts:    # what has left by now has left
+            _uarts[id]._left_us = _uarts[id]._unsent_us()
+        _unready.append(id)
+    elif ready and id in _unready:
+        _unready.remove(id)
+        if id in _uarts:
+            _uarts[id]._ready_again()
+
+
 def line_in(id, data):
     """Bytes on the line of a UART; nobody hears them when it is not open."""
     if id in _uarts:
@@ -182,6 +229,7 @@ def _end(kind):
 
 
 chip.line_in = line_in
+chip.line_ready = line_ready
 
 
 chip.enders.append(_end)

@@ -13,6 +13,7 @@ from ..errors import BenchError
 PACKAGE_AT = "/lib/holdfast"
 UMQTT_AT = "/lib/umqtt/simple.py"
 CONFIG_AT = "/config.json"
+FACTORY_AT = "/factory.json"       # settings of a node that is to be set up
 RELEASE_AT = "/release"             # the version, where the firmware came over the air
 FOR_BUILDS = ("manifest.py",)      # in the firmware's folder, but not for the board
 
@@ -46,6 +47,11 @@ def make_config(secrets, overrides, example=None):
     """config.json as bytes: the firmware's example, then secrets, then overrides; later ones win."""
     config = read_json(example or checkout.FIRMWARE / "config.example.json", "the example configuration")
     return json.dumps(merged(merged(config, secrets), overrides), indent=1).encode()
+
+
+def blank(config):
+    """What a node has of that configuration (bytes) before its first set-up, as the bytes of its factory.json: all that the page does not ask for."""
+    return json.dumps({name: value for name, value in json.loads(config).items() if name not in ("wifi", "brokers", "id")}).encode()
 
 
 def read_secrets(path=None):

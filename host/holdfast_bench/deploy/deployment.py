@@ -26,11 +26,11 @@ class Deployed:
     version: str  # of MicroPython
 
 
-def deploy(port, name, config, firmware=None, baud=115200, say=lambda text: None, via="mpremote", as_source=False):
+def deploy(port, name, config, firmware=None, baud=115200, say=lambda text: None, via="mpremote", as_source=False, more=None):
     """Brings the board at `port` to firmware + `config` (bytes of config.json; None: without one, for its first set-up) and starts it.
 
     The port has to be free; it is free again afterwards. `firmware`: another folder than firmware/. via: the tool underneath. as_source: .py
-    instead of compiled .mpy. Raises BenchError; the board then still has its old firmware, or finishes the new one at its next start.
+    instead of compiled .mpy. more: further files, path on the board → bytes. Raises BenchError; the board then still has its old firmware, or finishes the new one at its next start.
     """
     tool = VIA[via](port)
     say("stopping what runs on %s" % name)
@@ -39,7 +39,7 @@ def deploy(port, name, config, firmware=None, baud=115200, say=lambda text: None
     have, value = _look(tool, port, firmware)
     free, version = int(value["free"]), value["version"]
     # Bytecode goes by its version, not by MicroPython's; one that we cannot make travels as source.
-    wanted = {**bundle.firmware_files(firmware, as_source or value["mpy"] != MPY_VERSION), **({bundle.CONFIG_AT: config} if config is not None else {})}
+    wanted = {**bundle.firmware_files(firmware, as_source or value["mpy"] != MPY_VERSION), **({bundle.CONFIG_AT: config} if config is not None else {}), **(more or {})}
     if value.get("has") != "umqtt":
         wanted[bundle.UMQTT_AT] = bundle.umqtt_file()
     hashes = {path: hashlib.sha256(data).hexdigest() for path, data in wanted.items()}

@@ -277,6 +277,22 @@ class TwinMemory:
         self._board.panic()
 
 
+class TwinFlash:
+    """Flash of one board. Its process says why it was reset."""
+
+    WHY = "cut in a flash write"
+
+    def __init__(self, board, resets):
+        """resets(): events of the board's resets so far."""
+        self._board, self._resets = board, resets
+
+    def cut(self, after_bytes):
+        self._board.cut_flash_write(after_bytes)
+
+    def cuts(self):
+        return sum(str(e.get("why", "")).startswith(self.WHY) for e in self._resets())
+
+
 class TwinLines:
     """The ways in which a board is reset."""
 

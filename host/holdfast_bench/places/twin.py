@@ -1,5 +1,6 @@
 """Twins: virtual boards in real time, a real broker, deployed with mpremote like any board."""
 
+import random
 import secrets
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -9,10 +10,13 @@ from ..boards.serial import SerialBoard
 from ..choices import choices
 from ..deploy import bundle, deploy
 from ..drivers.broker_hooks import BrokerHooks
-from ..drivers.twin import TwinAir, TwinAp, TwinCable, TwinClock, TwinDns, TwinLines, TwinMemory, TwinModem, TwinNames, TwinNetwork, TwinPower, TwinWifi
+from ..drivers.phone import Phone
+from ..drivers.serial_device import SerialDevice
+from ..drivers.twin import TwinAir, TwinAp, TwinCable, TwinClock, TwinDns, TwinFlash, TwinLines, TwinMemory, TwinModem, TwinNames, TwinNetwork, TwinPower, TwinWifi
 from ..rig import Rig
 from ..twin import TwinHost
 from ..twin.host import KEY, SSID
+from ..world import phone
 from . import flashcache, services
 from .brokers import Brokers, start_broker, wanted_kind, watch
 from .updates import updates
@@ -54,13 +58,14 @@ def rig(plan, history, options, stack):
     def load(name):
         config = bundle.make_config(login, {"id": name, "verbose": True, **plan["config"]}, options.firmware and options.firmware / "config.example.json")
         boards[name].power_on()
-        done = deploy(boards[name].port, name, config, options.firmware)
+        blank = world.get("blank")
+        done = deploy(boards[name].port, name, None if blank else config, options.firmware, more={bundle.FACTORY_AT: bundle.blank(config)} if blank else None)
         boards[name].power_off()
         options.say("%s: MicroPython %s, %d files deployed with mpremote, %d were there" % (name, done.version, len(done.sent), done.kept))
 
     with ThreadPoolExecutor(DEPLOYS_AT_ONCE) as pool:
         list(pool.map(load, boards))
-    if not loaded:
+    if not loaded and not world.get("blank"):
         flashcache.keep(image, _flash(folder, plan["boards"][0]))
     made = Rig(broker=Brokers(brokers), hooks=BrokerHooks(brokers[0].builtin) if brokers[0].builtin else None)
     known = TwinNames(host, names)
@@ -73,6 +78,10 @@ def rig(plan, history, options, stack):
         made.power[name], made.lines[name] = TwinPower(board), TwinLines(host, board)
         made.memory[name] = TwinMemory(host, board, lambda ev, name=name: history.add("chip/" + name, ev))
         made.clock[name] = TwinClock(host, board)
+        if "serial" in world:
+            life = "%08x" % random.Random("%d:serial:%s" % (plan["seed"], name)).getrandbits(32)
+            stack.callback(SerialDevice(board, world["serial"], life, lambda ev, name=name, **more: history.add("line/" + name, ev, **more)).close)
+        made.flash[name] = TwinFlash(board, lambda name=name: [e for e in list(history.events) if e["src"] == "chip/" + name and e["ev"] == "reset"])
         if board.options.cable:
             made.cable[name] = TwinCable(host, board)
         if board.options.modem:
@@ -80,8 +89,18 @@ def rig(plan, history, options, stack):
     publishers = [watch(broker, history, stack, USER, password, _board_of(boards)) for broker in brokers]
     made.publish = lambda board, *message: [publish(*message) for publish in publishers]
     made.update = updates(plan, options, brokers[0].address, stack, USER, password)
+    made.setup = _phones(host, boards, login, history, stack)
     made.switch_on = lambda: [board.power_on() for board in boards.values()]
     return made
+
+
+def _phones(host, boards, login, history, stack):
+    """setup(action): a phone for each of its boards, there until the run is over at the longest."""
+    def setup(action):
+        for name in action["boards"]:
+            fields = phone.form(action["setup"], login["wifi"][0], login["brokers"][0], name)
+            stack.callback(Phone(host, boards[name], fields, lambda ev, name=name, **more: history.add("phone/" + name, ev, **more)).close)
+    return setup
 
 
 def _gate(host, ip):

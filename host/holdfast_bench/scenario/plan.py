@@ -62,7 +62,7 @@ class _Unfold:
     def step(self, step, around, scope):
         """`around`: the action inside which the step stands, or None. `scope`: names as written → ids, of the steps beside and around it;
         this one's is added."""
-        name = step.id or step.fault or (step.command.get("cmd", "command") if step.command else "update" if step.update else step.publish.topic)
+        name = step.id or step.fault or (step.command.get("cmd", "command") if step.command else "update" if step.update else "setup" if step.setup else step.publish.topic)
         before = None
         for _ in range(step.times):
             own_id = _own_id(name, self._taken)
@@ -95,6 +95,9 @@ class _Unfold:
             self.actions.append(action)
         elif step.update is not None:
             action = {"id": own_id, **when, "do": "update", "update": step.update.model_dump(exclude_none=True), "boards": where, "resets": True}
+            self.actions.append(action)
+        elif step.setup is not None:
+            action = {"id": own_id, **when, "do": "setup", "setup": step.setup.model_dump(), "boards": where, "resets": True}
             self.actions.append(action)
         else:
             action = self._fault(step, own_id, when, where, around, drawn)

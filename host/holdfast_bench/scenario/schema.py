@@ -71,6 +71,14 @@ class Update(Strict):
     limit_s: int = Field(default=120, ge=30, le=3600)  # of a start on trial without a message that gets through
 
 
+class Setup(Strict):
+    """Somebody with a phone sets the node up: joins the node's own access point, is led to its page, fills in the form of a node in this world."""
+
+    key: Literal["right", "wrong"] = "right"  # of the Wi-Fi network
+    password: Literal["right", "wrong"] = "right"  # at the broker
+    broker: Literal["right", "missing"] = "right"  # its address
+
+
 class Step(BaseModel):
     """One fault, command or message on the time line. Keys that are not listed here are arguments of the fault."""
 
@@ -80,6 +88,7 @@ class Step(BaseModel):
     command: Optional[dict[str, Any]] = None  # instead of a fault: a console command to the board
     publish: Optional[Publish] = None  # instead of a fault: a message from the broker's side
     update: Optional[Update] = None  # instead of a fault: new firmware over the air
+    setup: Optional[Setup] = None  # instead of a fault: the first set-up, with a phone; `blank` in `world`
     id: Optional[str] = None  # by which others refer to it; otherwise the fault's name
     at_s: Optional[Seconds] = None  # after "ready", inside another step after its beginning; or
     after: Optional[str] = None  # the id of a step (its beginning), of its end ("<id>.end") or of an expectation, and
@@ -95,8 +104,8 @@ class Step(BaseModel):
 
     @model_validator(mode="after")
     def one_thing_at_one_time(self):
-        if (self.fault is not None) + (self.command is not None) + (self.publish is not None) + (self.update is not None) != 1:
-            raise ValueError("a step is either `fault = \"…\"`, `command = {…}`, `publish = {…}` or `update = {…}`")
+        if (self.fault is not None) + (self.command is not None) + (self.publish is not None) + (self.update is not None) + (self.setup is not None) != 1:
+            raise ValueError("a step is either `fault = \"…\"`, `command = {…}`, `publish = {…}`, `update = {…}` or `setup = {…}`")
         if (self.at_s is None) == (self.after is None):
             raise ValueError("a step needs a time: either `at_s = …` (seconds after ready) or `after = \"<id>\"`")
         if self.at_s is not None and self.delay_s != 0:
@@ -158,7 +167,7 @@ class Bound(Strict):
 
 
 # What of `world` there is on twins too; the rest concerns the simulation only.
-VIRTUAL_WORLD = ("brokers", "named", "ticks_start_ms", "networks", "lan", "modem")
+VIRTUAL_WORLD = ("brokers", "named", "ticks_start_ms", "networks", "lan", "modem", "blank", "serial")
 
 
 class Scenario(Strict):
@@ -179,7 +188,8 @@ class Scenario(Strict):
     verdict: dict[str, Bound] = {}  # further bounds on the numbers of the result, such as watchdog_bites
     seed: Optional[int] = None  # what this scenario is run with unless told otherwise; one found by a campaign needs its own
     # No real board has these. On twins: brokers (how many), named (known by name only), ticks_start_ms (of ticks_ms at power-on),
-    # networks (2: a second access point, holdfast2), lan (a cable), modem (true, or an object with pin and apn; on UART 1).
+    # networks (2: a second access point, holdfast2), lan (a cable), modem (true, or an object with pin and apn; on UART 1),
+    # blank (firmware, and no configuration yet), serial (a device at UART 1 that talks: period_ms, bytes of a packet).
     world: dict[str, Any] = {}  # in the simulation also: delay_ms (one way), loss (share), channel, rssi, drift_ppm, lease_s
     # What follows concerns the simulation only.
     application: Literal["stock", "streams"] = "stock"  # firmware/main.py, or streams of messages of every kind (campaign/app)

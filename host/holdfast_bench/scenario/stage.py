@@ -94,6 +94,13 @@ class Stage:
         self.note("update", id=action["id"], boards=action["boards"], version=action["update"]["version"])
         self.rig.update(action)
 
+    def setup(self, action):
+        """Somebody comes with a phone to set these boards up."""
+        if self.rig.setup is None:
+            raise BenchError("nobody here has a phone that could join the access point of a board: run it on a twin or in the simulation")
+        self.note("setup", id=action["id"], boards=action["boards"])
+        self.rig.setup(action)
+
     def send(self, name, topic, payload, qos=0, retain=False):
         """One message to one board; `topic` is below its prefix."""
         self.rig.publish(name, "%s/%s" % (self._prefix(name), topic), payload, qos, retain)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from .. import mpy
 from ..choices import BUILD, choices
+from ..deploy import bundle
 from ..errors import BenchError, TimedOut
 from ..mpy import compiled, with_lines
 from ..reduce import FILE as NAMES
@@ -26,6 +27,8 @@ from ..reduce import Names, Restorer
 from ..safepoint import interrupt
 from ..tracebacks import restored
 
+CUTS_FLASH = ("power_cut_mid_flash",)   # faults that need flash as it is, not a folder of this machine
+FLASH_BYTES = 4 << 20
 HEAP_KB = 120           # what the firmware has on an ESP32 that is joined to a network (field guide of facts, section 12)
 REAL_LIMIT_S = 300
 LOOK_MS = 100           # how often a silent interpreter is looked at
@@ -119,14 +122,21 @@ def _prepare(spec, work):
         shutil.copytree(source, flash, ignore=shutil.ignore_patterns("__pycache__"))
     if spec.main:
         shutil.copyfile(spec.main, flash / "main.py")
-    (flash / "config.json").write_text(json.dumps(spec.config))
+    world = dict(spec.world or {})
+    if world.get("blank"):
+        (flash / bundle.FACTORY_AT.strip("/")).write_bytes(bundle.blank(json.dumps(spec.config)))
+    else:
+        (flash / "config.json").write_text(json.dumps(spec.config))
+    if any(action.get("fault") in CUTS_FLASH for action in spec.plan.get("actions", ())):
+        world["littlefs"] = "flash.bin"
+        (work / "flash.bin").write_bytes(b"\xff" * FLASH_BYTES)
     for name, data in (spec.bundles or {}).items():
         (work / ("bundle-" + name)).write_bytes(data)
     _link(work / "lib", _library())
     _link(work / "frozen", choices().umqtt)
     (work / "spec.json").write_text(json.dumps({
         "plan": spec.plan, "seed": spec.seed, "board": spec.board, "wifi": spec.wifi, "brokers": spec.brokers,
-        "flash": "flash", "frozen": "frozen", **(spec.world or {})}))
+        "flash": "flash", "frozen": "frozen", **world}))
     (work / "history.jsonl").unlink(missing_ok=True)
     return names
 

@@ -113,6 +113,10 @@ class VirtualBoard:
         """The path of a pseudo-terminal on which UART 1 or 2 of the board ends. Bytes travel at the speed that the program has set."""
         return self.host.call(self._uart_port, number)
 
+    def uart_listens(self, number):
+        """Whether a program has that UART open: bytes that come otherwise are lost."""
+        return self._lines[number].listening
+
     def _uart_port(self, number):
         if number not in self._lines:
             line = SerialPort(self._loop, self.folder / ("uart%d" % number), 9600, lambda data: self._send(wire.LINE_IN, number, data))

@@ -38,6 +38,7 @@ class Flash:
         self.size = size
         self.erases = 0
         self.programs = 0
+        self.cuts = 0
         self._cut = None
         self._dead = False
         self._scratch = bytearray(SECTOR)
@@ -68,6 +69,14 @@ class Flash:
         self._cut = [bytes_left, reset]
         self._dead = False
 
+    def cut_off(self):
+        """The fault that has not struck yet does not."""
+        self._cut = None
+
+    def revive(self):
+        """Another life begins: what it writes is written."""
+        self._dead = False
+
     def _write(self, offset, buf, n):
         if self._dead:
             return
@@ -75,6 +84,7 @@ class Flash:
         if cut is not None:
             if cut[0] < n:
                 self._cut = None
+                self.cuts += 1
                 self._dead = True        # whatever the dying program still closes
                 self.image.write_at(offset, buf, cut[0])
                 self.kernel.halt(cut[1])

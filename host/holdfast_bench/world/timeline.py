@@ -4,7 +4,7 @@
 
 START = "start"
 # Events by which the history says that an action is done; `id` names it.
-_DONE = ("start", "expect", "fault", "end", "command", "publish", "update")
+_DONE = ("start", "expect", "fault", "end", "command", "publish", "update", "setup")
 
 
 def fits(pattern, event):

@@ -81,7 +81,7 @@ def marks():
 
 def tables():
     made = {"faults": faults(), "mechanisms": mechanisms(), "marks": marks()}
-    for name, model in (("scenario", schema.Scenario), ("step", schema.Step), ("expect", schema.Expect), ("always", schema.Always), ("publish", schema.Publish), ("update", schema.Update),
+    for name, model in (("scenario", schema.Scenario), ("step", schema.Step), ("expect", schema.Expect), ("always", schema.Always), ("publish", schema.Publish), ("update", schema.Update), ("setup", schema.Setup),
                         ("guard", schema.Guard)):
         made[name] = keys(model)
     for name in ("Board", "Wifi", "Network", "Broker", "Power", "Messages"):

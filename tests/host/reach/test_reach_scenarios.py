@@ -9,7 +9,7 @@ from holdfast_bench.scenario.plan import compile_plan
 from holdfast_bench.sim import stock
 from holdfast_bench.sim.runner import idle_plan
 
-NAMES = ["broker_list", "config_power_cut", "config_wrong", "frame_envelope", "frames_gateway", "frames_udp", "modem_gone", "paths_cable", "paths_cellular", "paths_networks", "paths_quality", "standby", "update", "update_broken", "update_refused", "websocket"]
+NAMES = ["broker_list", "config_power_cut", "config_wrong", "dtu", "first_setup", "first_setup_power_cut", "frame_envelope", "frames_gateway", "frames_udp", "modem_gone", "paths_cable", "paths_cellular", "paths_networks", "paths_quality", "standby", "update", "update_broken", "update_refused", "websocket"]
 GATEWAY = {"brokers": [{"protocol": "frames", "port": 7180}]}
 WEBSOCKET = {"brokers": [{"transport": "ws", "port": 80}]}
 ELSEWHERE = ["ap_outage", "broker_restart", "half_open", "refused"]
@@ -24,6 +24,16 @@ def simulated(name, seed, **config):
 @pytest.mark.parametrize("name", NAMES)
 def test_scenario(name):
     result = simulated(name, 3)
+    assert result.verdict == "good", result.findings
+
+
+@pytest.mark.parametrize("at", [0, 60, 200, 300, 4350, 4600, 4800])
+def test_wherever_the_power_goes_while_the_first_configuration_is_saved_the_node_has_it_all_or_nothing(at):  # R42: into the file, the directory, what follows
+    plan = compile_plan(load(SCENARIOS / "first_setup_power_cut.toml"), "first_setup_power_cut", 1)
+    for action in plan["actions"]:
+        if action.get("fault"):
+            action["args"]["at"] = at
+    result = judge(stock.run(plan), plan, "sim")
     assert result.verdict == "good", result.findings
 
 

@@ -123,6 +123,9 @@ class Director:
             self._note("publish", "id", action["id"], "boards", action["boards"], "topic", action["topic"])
         elif do == "update":
             self._update(action)
+        elif do == "setup":
+            self._note("setup", "id", action["id"], "boards", action["boards"])
+            self._rig.phone(self._rig, action["setup"])
         else:
             self._stop("`%s`: the simulation cannot do %r" % (action["id"], do))
 

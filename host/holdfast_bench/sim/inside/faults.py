@@ -536,12 +536,27 @@ class WatchdogHang(Fault):
         return "the board has confirmed that it hangs" if self.reply and self.reply.get("ok") else None
 
 
+class PowerCutMidFlash(Fault):
+    """The power goes after some bytes more written to flash, and is back at once."""
+
+    def begin(self):
+        self.before = self.rig.chip.flash.cuts
+        at = self.args.get("at", -1)
+        self.rig.chip.flash.cut_in(self.rng.below(4800) if at < 0 else at, ChipReset("power_on", "cut in a write to flash"))
+
+    def evidence(self):
+        return "a write to flash was cut off" if self.rig.chip.flash.cuts > self.before else None
+
+    def call_off(self):
+        self.rig.chip.flash.cut_off()
+
+
 CATALOGUE = {
     "ap_gone": ApGone, "cable_pulled": CablePulled, "modem_gone": ModemGone, "signal_lost": SignalLost, "dhcp_silent": DhcpSilent, "wrong_password": WrongPassword, "dns_dead": DnsDead, "blackhole": Blackhole,
     "one_way": OneWay, "loss": Loss, "slow_link": SlowLink, "jittery_link": JitteryLink, "half_open": HalfOpen, "refused": Refused, "rst": Rst,
     "broker_stopped": BrokerStopped, "broker_killed": BrokerKilled, "connack_withheld": ConnackWithheld, "acks_lost": AcksLost,
     "login_refused": LoginRefused, "broker_hangs": BrokerHangs, "broker_forgets_session": BrokerForgetsSession,
-    "power_cut": PowerCut, "power_cut_mid_write": PowerCutMidWrite, "rtc_corrupt": RtcCorrupt, "reset": Reset,
+    "power_cut": PowerCut, "power_cut_mid_write": PowerCutMidWrite, "power_cut_mid_flash": PowerCutMidFlash, "rtc_corrupt": RtcCorrupt, "reset": Reset,
     "clock_set_back": ClockSetBack, "clock_set": ClockSet, "watchdog_hang": WatchdogHang, "uart_noise": UartNoise,
     "reorder": Reorder, "duplicates": Duplicates, "acks_late": AcksLate, "broker_kicks": BrokerKicks, "packet_cut": PacketCut,
     "takeover": Takeover, "deauth": Deauth, "ap_moved": ApMoved, "lease_changed": LeaseChanged,

@@ -29,6 +29,8 @@ def run(rig):
         history.chip("reset", "cause", CAUSES[kind])
         try:
             chip.begin(kind)
+            if rig.littlefs:
+                rig.littlefs.mount()
             rig.moments.hit("boot")
             kernel.wait(kernel.now_ms + BOOT_MS)
             _life(rig)
@@ -133,16 +135,21 @@ def _where(error):
     return out.getvalue()
 
 
-def enter(flash, frozen):
-    """Make a folder of the host the chip's file system, and another one, if any, what its image has frozen in. Nothing
-    of the bench can be imported after this."""
+def enter(rig, flash, frozen, image=None):
+    """Make a folder of the host the chip's file system, and another one, if any, what its image has frozen in; with `image`, a blank
+    one, the content of the folder goes onto littlefs in it. Nothing of the bench can be imported after this."""
     here = os.getcwd()
+    if image:
+        from .flash import LittleFs
+        rig.littlefs = LittleFs(rig.chip, _absolute(here, image))
     if frozen:
         os.mount(os.VfsPosix(_absolute(here, frozen)), FROZEN)
     real = os.VfsPosix(_absolute(here, flash))
     os.umount("/")
     os.mount(real, "/")
     os.chdir("/")
+    if image:
+        rig.littlefs.fill()
     gc.collect()
 
 

@@ -37,7 +37,7 @@ def main():
     if spec.get("measure"):
         sys.stdout.write("%d\n" % share)
         return
-    lives.enter(spec["flash"], frozen)
+    lives.enter(rig, spec["flash"], frozen, spec.get("littlefs"))
     (Puppet if spec.get("stepped") else Director)(rig).start()
     _beat(rig.kernel)
     try:

@@ -116,7 +116,15 @@ class Rig:
             if action["do"] == "update":
                 from ...world.pieces import Pieces
                 self.bundles[action["id"]] = Pieces(open("bundle-" + action["id"], "rb"))
+        self.phone = None           # class of the phone of whoever sets the node up; likewise
+        if any([action["do"] == "setup" for action in spec["plan"].get("actions", ())]):
+            from .phone import Phone
+            self.phone = Phone
+        self.littlefs = None        # flash.py, where flash is more than a folder
         self.update = None          # the one of them that is being served
+        if "serial" in spec:
+            from .serial import SerialDevice
+            self.serial = SerialDevice(self, spec["serial"])
         self.tap = Tap(kernel, self.history, self.tally.note)
 
     def _router(self, net):

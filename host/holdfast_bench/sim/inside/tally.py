@@ -88,6 +88,11 @@ class Tally:
         self._empty = False         # a life has begun since the cut with nothing to send: a node that sleeps is never online for long
         self.heard = False          # a command came through after the cut
 
+    def handed_over(self, name, n):
+        """A message that no console tells of: its own maker does."""
+        if not self._cut:
+            self._life(name.encode(), 0, len(name)).last = b' {"n":%d}' % n
+
     def note(self, data, start):
         """A console record (bytes); its event's name stands at `start`."""
         if data.startswith(b'sent"', start) or data.startswith(b'ack"', start):

@@ -211,7 +211,9 @@ class Paths:
 
     # A try over this path has failed. True: the path is left for another one.
     def blame(self, kind):
-        if self.rtt.median_ms is not None or self._owner.session.proven:
+        session = self._owner.session
+        if session.proven:  # the connection that has ended was a good one; the tries after it are not
+            session.proven = False
             self._blamed = min(self._blamed, 1)
         self._blamed = self._blamed + 1 if kind in _PATHLIKE else 0
         if self._blamed < 2 * min(len(self._owner.ends), 2) or not self._other():

@@ -73,7 +73,7 @@ class Session(MQTTClient):
         self._good = self._bad = 0  # messages acknowledged, and those whose connection ended before that; the last 64
         self.resume_at = None  # ticks at which pump() goes on with the backlog
         self.stale = False  # is the message that is handed over one that the broker has kept (retained)?
-        self.up = self.late = self._telling = False
+        self.up = self.late = self.proven = self._telling = False
 
     # A connection to the endpoint `end` is open: puts CONNECT into `out` and, unless the broker is one that waits, the first
     # messages behind it: MQTT 3.1.1 section 3.1.4 allows that.

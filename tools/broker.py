@@ -16,9 +16,6 @@ DEBS = ("mosquitto", "libc6", "libgcc-s1", "libwrap0", "libnsl2", "libtirpc3", "
 SUITES = ("bookworm",)
 # Debian keeps it in /usr/sbin, which is not on an ordinary user's PATH.
 ELSEWHERE = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
-WRAPPER = """#!/bin/sh
-exec "{loader}" --library-path "{root}/usr/lib/x86_64-linux-gnu:{root}/lib/x86_64-linux-gnu" "{program}" "$@"
-"""
 
 
 def find(folder):
@@ -35,15 +32,7 @@ def unpack(folder):
     except (OSError, subprocess.SubprocessError, LookupError) as e:
         say("mosquitto", "not available (%s): tests that need it will be skipped" % e)
         return None
-    root = folder / "root"
-    (folder / "bin").mkdir()
-    loader = next(p for p in (root / "lib64/ld-linux-x86-64.so.2", root / "usr/lib64/ld-linux-x86-64.so.2",
-                              root / "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2") if p.exists())
-    for place in ("usr/sbin/mosquitto", "usr/bin/mosquitto_passwd"):
-        wrapper = folder / "bin" / place.rpartition("/")[2]
-        wrapper.write_text(WRAPPER.format(loader=loader, root=root, program=root / place))
-        wrapper.chmod(0o755)
-    found = folder / "bin" / "mosquitto"
+    found, _ = (debian.wrap(folder, place.rpartition("/")[2], place) for place in ("usr/sbin/mosquitto", "usr/bin/mosquitto_passwd"))
     if not _runs(found):
         say("mosquitto", "unpacked, but does not run here: tests that need it will be skipped")
         return None

@@ -9,6 +9,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+WRAPPER = """#!/bin/sh
+{environment}exec "{loader}" --library-path "{root}/usr/lib/x86_64-linux-gnu:{root}/lib/x86_64-linux-gnu" "{program}"{arguments} "$@"
+"""
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
@@ -49,6 +52,17 @@ def unpack(folder, packages, suites, architecture):
         subprocess.run(["dpkg", "-x", str(deb), str(folder / "root")], check=True, capture_output=True, timeout=60)
     for sub in ("lists", "cache", "debs"):
         shutil.rmtree(folder / sub)
+
+
+def wrap(folder, name, place, environment="", arguments=""):
+    """A program of folder/root as folder/bin/name, with its own loader and libraries; its path."""
+    root, path = folder / "root", folder / "bin" / name
+    path.parent.mkdir(exist_ok=True)
+    loader = next(p for p in (root / "lib64/ld-linux-x86-64.so.2", root / "usr/lib64/ld-linux-x86-64.so.2",
+                              root / "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2") if p.exists())
+    path.write_text(WRAPPER.format(environment=environment.format(root=root), loader=loader, root=root, program=root / place, arguments=arguments))
+    path.chmod(0o755)
+    return path
 
 
 def _mirror():

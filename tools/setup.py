@@ -18,6 +18,7 @@ from pathlib import Path
 import broker
 import fortests
 import interpreters
+import nftables
 import umqtt
 from setup_report import SetupError, say
 
@@ -122,6 +123,8 @@ def set_up(for_tests):
             "mosquitto is not installed: the built-in broker will be used")
         if for_tests and not chosen["mosquitto"]:
             chosen["mosquitto"] = broker.unpack(BUILD / "mosquitto")
+        if for_tests:
+            nftables.unpack(BUILD / "nftables")
         chosen["for_tests"] = for_tests
         partial = CHOICES.with_suffix(".tmp")
         partial.write_text(json.dumps(chosen, indent=1))

@@ -14,7 +14,7 @@ from .boards import known
 from .boards.ports import plugged_in
 from .choices import choices
 from .drivers.broker_mosquitto import find_mosquitto
-from .drivers.hil import abilities, missing
+from .drivers.hil import BY_TOOL, can, missing
 from .errors import BenchError
 from .faults import catalogue
 
@@ -114,11 +114,15 @@ def _faults():
     except BenchError:
         return      # said already
     for name, board in boards.items():
-        possible = [fault for fault, f in names.items() if "hil" in f.how and set(f.needs) <= abilities(board)]
-        hindrances = ["[%s] %s: %s" % (table, settings.driver, why) for table, settings in (("wifi", board.wifi), ("power", board.power))
+        possible = [fault for fault, f in names.items() if can(board, f)]
+        hindrances = ["[%s] %s: %s" % (table, settings.driver, why) for table, settings in (("wifi", board.wifi), ("power", board.power), ("network", board.network))
                       for why in [missing(settings)] if why]
-        yield Check("faults, " + name, NOTE if hindrances else OK, "%s (Wi-Fi by %s, power by %s, broker %s)" % (
-            ", ".join(possible), board.wifi.driver, board.power.driver, board.broker.driver), "; ".join(hindrances))
+        yield Check("faults, " + name, NOTE if hindrances else OK, "%s (Wi-Fi by %s, power by %s, network by %s, broker %s)" % (
+            ", ".join(possible), board.wifi.driver, board.power.driver, board.network.driver, board.broker.driver), "; ".join(hindrances))
+    for driver, what in (("nftables", "packets between a real board and the broker vanish, are refused, their flows forgotten"),
+                         ("packets", "they are also delayed, lost in bursts, doubled, reordered")):
+        why = BY_TOOL[driver].missing(None)
+        yield Check("network by %s" % driver, NOTE if why else OK, "%s: %s" % ("not possible here" if why else "possible here", what), why or "")
     yield Check("more on real boards", NOTE, "a broker that is started here can be stopped and has hooks; a [power] driver can cut the power: docs/bench.md")
 
 

@@ -30,6 +30,7 @@ def pytest_addoption(parser):
     group.addoption("--holdfast-broker", choices=("mosquitto", "builtin", "external"), default=None, help="Which broker; otherwise the best there is.")
     group.addoption("--holdfast-app", default=None, metavar="FILE", help="The application on the boards: a Python file, or a folder with a main.py.")
     group.addoption("--holdfast-firmware", default=None, metavar="DIR", help="Another firmware than that of the checkout.")
+    group.addoption("--holdfast-no-deploy", action="store_true", help="Real boards: test the firmware and the configuration that are on them.")
     group.addoption("--holdfast-report", default="runs/pytest", metavar="DIR", help="Where pages of failing tests go (runs/pytest).")
     parser.addini("holdfast_board", "Places that tests run on when no --board is given.", type="args", default=["sim"])
     parser.addini("holdfast_app", "The application on the boards, relative to the ini file.", default="")
@@ -74,9 +75,11 @@ def bench(request, holdfast_place):
     wanted = _wanted(request)
     _check_place(request, place)
     ports, firmware = request.config.getoption("--board-port"), request.config.getoption("--holdfast-firmware")
+    number = wanted.get("boards", 1)
     options = Options(broker=request.config.getoption("--holdfast-broker") or ("builtin" if _inside_broker(request) else None),
-                      ports=tuple(ports[index:index + 1]), firmware=Path(firmware) if firmware else None)
-    session = Session(place, boards=wanted.get("boards", 1), config=wanted.get("config"), world=wanted.get("world"),
+                      ports=tuple(ports[:number] if number > 1 else ports[index:index + 1]), firmware=Path(firmware) if firmware else None,
+                      deploy=not request.config.getoption("--holdfast-no-deploy"))
+    session = Session(place, boards=number, config=wanted.get("config"), world=wanted.get("world"),
                       seed=wanted.get("seed") or request.config.getoption("--holdfast-seed"), name=_plain(request.node.name), options=options,
                       app=_app(request, wanted), ready_s=wanted.get("ready_s", 60))
     with _alone(place, options.ports):

@@ -16,8 +16,8 @@ ABILITIES = {
     "cable": "it has no Ethernet, or nobody here can pull its cable: run it on a twin or in the simulation, with `lan` in `world`",
     "modem": "it has no modem, or nobody here can take it away: run it on a twin or in the simulation, with `modem` in `world`",
     "dns": "its name server is not ours: run it on a twin or in the simulation",
-    "network": "nothing stands between it and the broker that could keep packets back: let the board file start the broker here (driver \"mosquitto\" or \"builtin\")",
-    "air": "nothing here sees its single packets: run it on a twin or in the simulation",
+    "network": "nothing stands between it and the broker that could keep packets back: let the board file start the broker here (driver \"mosquitto\" or \"builtin\"), or give it the [network] driver \"nftables\"",
+    "air": "nothing here sees its single packets: give the board file the [network] driver \"packets\", or run it on a twin or in the simulation",
     "power": "nobody here can switch its power: give the board file a [power] driver",
     "lines": "nobody here can reset it in this way: give the board file the [power] driver \"rts\" (for `en`), or run it on a twin or in the simulation",
     "memory": "its RTC memory cannot be reached from outside: run it on a twin or in the simulation",
@@ -40,12 +40,13 @@ class Rig:
     modem: dict = field(default_factory=dict)  # name → remove(), put_back(), set_signal(on), gone(), deaf()
     dns: dict = field(default_factory=dict)  # name → set_mode(mode), mode(), move_broker()
     network: dict = field(default_factory=dict)  # name → set_mode(mode), forget_flows(), reset_flows(), evidence(what)
-    air: dict = field(default_factory=dict)  # name → add(rule, seed, …), remove(…), evidence(…)
+    air: dict = field(default_factory=dict)  # name → on(way) → add(rule, seed, …), remove(…), evidence(…), and maybe cannot(fault, args)
     lines: dict = field(default_factory=dict)  # name → reset(kind), resets()
     memory: dict = field(default_factory=dict)  # name → writes(), tear(at), corrupt(bits)
     flash: dict = field(default_factory=dict)  # name → cut(at), cuts()
     clock: dict = field(default_factory=dict)  # name → set(seconds), set_back(seconds)
     hooks: Any = None  # drivers/broker_hooks.py; None when the broker has none
+    common: dict = field(default_factory=dict)  # ability → why it hits every board of the run, never some
     broker: Any = None  # stop(), kill(), start(), answers(), address; None when it is not ours to stop
     switch_on: Callable[[], None] = lambda: None  # begins the run: cold start of every board
 
@@ -64,9 +65,9 @@ class Rig:
         """Raises Cannot naming the first fault of the plan that this rig cannot make, and what is missing."""
         for action in plan["actions"]:
             if action["do"] == "fault":
-                self.check_fault(action["fault"], action["boards"])
+                self.check_fault(action["fault"], action["boards"], action["args"])
 
-    def check_fault(self, name, boards):
+    def check_fault(self, name, boards, args=None):
         """Raises Cannot when the fault cannot be made for these boards."""
         for need in catalogue()[name].needs:
             lacking = [b for b in boards if need in ABILITIES and b not in getattr(self, need)]
@@ -74,3 +75,10 @@ class Rig:
                 raise Cannot("fault %s cannot be made here: %s" % (name, _OURS[need]))
             if lacking:
                 raise Cannot("fault %s cannot be made for %s: %s" % (name, lacking[0], ABILITIES[need]))
+            if need in self.common and len(boards) < len(self.boards):
+                raise Cannot("fault %s cannot be made for %s alone: %s" % (name, " and ".join(boards), self.common[need]))
+        if "air" in catalogue()[name].needs:
+            for board in boards:
+                why = getattr(self.air[board], "cannot", lambda *_: None)(name, args or {})
+                if why:
+                    raise Cannot("fault %s cannot be made for %s: %s" % (name, board, why))

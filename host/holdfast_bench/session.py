@@ -110,9 +110,10 @@ class Session:
         if name not in known:
             raise BenchError("there is no fault %r; `holdfast faults` lists them" % name)
         cls, hit = known[name], self._boards(boards)
-        self.rig.check_fault(name, hit)
+        args = cls.Args.model_validate(args).model_dump()
+        self.rig.check_fault(name, hit, args)
         action = {"id": self._own_id(name), "after": READY, "delay_ms": 0, "do": "fault", "fault": name,
-                  "boards": self.plan["boards"] if cls.together else hit, "args": cls.Args.model_validate(args).model_dump(),
+                  "boards": self.plan["boards"] if cls.together else hit, "args": args,
                   "momentary": cls.momentary, "resets": cls.resets}
         self.plan["actions"].append(action)
         self._stage.begin(action)

@@ -4,6 +4,7 @@ Knows /boards and the schema; nothing of ports, drivers or running. Adding a boa
 """
 
 import difflib
+import ipaddress
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -91,6 +92,21 @@ class Broker(Strict):
     port: int = Field(default=1883, ge=1, le=65535)
 
 
+class Network(Strict):
+    """What stands between the board and the broker's port on this machine: drivers/relay.py, nftables.py, packets.py."""
+
+    driver: Literal["relay", "nftables", "packets"] = "relay"
+    address: str | None = None  # the board's as this machine sees it; otherwise what it says itself. Behind a router that translates: the router's
+
+    @field_validator("address")
+    @classmethod
+    def an_address(cls, value):
+        try:
+            return value if value is None else str(ipaddress.IPv4Address(value))
+        except ValueError:
+            raise ValueError("%r is no IPv4 address" % value) from None
+
+
 class BoardFile(Strict):
     title: str = Field(min_length=1)
     chip: Literal["esp32", "esp32s2", "esp32s3", "esp32c3", "esp32c6"]
@@ -106,6 +122,7 @@ class BoardFile(Strict):
     notes: list[str] = []  # what surprises people, shown by `holdfast boards NAME` and after errors
     wifi: Wifi = Ask()
     power: Power = NoPower()
+    network: Network = Network()
     broker: Broker = Broker()
 
     @field_validator("flash_offset")

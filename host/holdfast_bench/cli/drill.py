@@ -30,11 +30,12 @@ def register(app):
 def drill(
     name: Annotated[Optional[str], typer.Argument(autocompletion=completion.drills, help="A drill of tests/drills, or a file; without it, the list of them.")] = None,
     board: Annotated[Optional[list[str]], typer.Option(autocompletion=completion.places, help="Places, instead of the drill's own.")] = None,
-    port: Annotated[Optional[list[str]], typer.Option(help="The port of a real board; several times, in the order of --board.")] = None,
+    port: Annotated[Optional[list[str]], typer.Option(help="The port of a real board; once for each board, in the order of --board.")] = None,
     database: Annotated[Path, typer.Option(metavar="FILE", help="Where results are kept.")] = Path("runs/drills.sqlite"),
     report: Annotated[Optional[Path], typer.Option(metavar="DIR", help="Write the pages of all runs and an index into this folder.")] = None,
     jobs: Annotated[Optional[int], typer.Option("--jobs", "-j", min=1, max=64, help="So many runs at once; otherwise what this machine allows.")] = None,
     firmware: Annotated[Optional[Path], typer.Option(metavar="DIR", help="Another firmware than that of the checkout.")] = None,
+    no_deploy: Annotated[bool, typer.Option("--no-deploy", help="Real boards: run with the firmware and the configuration that are on them.")] = False,
     secrets: Annotated[Optional[Path], typer.Option(help="The secrets file for real boards.")] = None,
     json_file: Annotated[Optional[str], typer.Option("--json", metavar="FILE", help=JSON_HELP)] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only what changed.")] = False,
@@ -53,7 +54,7 @@ def drill(
     places = board or wanted_drill.boards
     if not places:
         raise BenchError("the drill %s is for boards that you give: --board NAME, and --port for a real one" % name)
-    wanted = _wanted(wanted_drill, places, port or [], Options(firmware=firmware, secrets=secrets))
+    wanted = _wanted(wanted_drill, places, port or [], Options(firmware=firmware, secrets=secrets, deploy=not no_deploy))
     store = drills.Store(database)
     before = store.last(name)
     silent = quiet or json_file == "-"
@@ -82,7 +83,7 @@ def drill(
 
 
 def _wanted(wanted_drill, places, ports, options):
-    from ..places.several import Wanted
+    from ..places.several import Wanted, places_for
     from ..scenario import compile_plan, find, load
 
     wanted = []
@@ -90,10 +91,15 @@ def _wanted(wanted_drill, places, ports, options):
         scenario = load(path)
         for seed in wanted_drill.seeds:
             plan = compile_plan(scenario, path.stem, seed)
-            for index, place in enumerate(places):
+            try:
+                found = places_for(places, ports, len(plan["boards"]), strict=False)
+            except BenchError as e:
+                wanted.append(Wanted(plan, "+".join(places), options, by_name=False, cannot=str(e)))
+                continue
+            for place, own_ports in found:
                 kind = place if place in ("sim", "twin") else "hil"
                 cannot = "" if kind in scenario.places else "it runs on %s only" % " and ".join(scenario.places)
-                wanted.append(Wanted(plan, place, replace(options, ports=tuple(ports[index:index + 1])), by_name=False, cannot=cannot))
+                wanted.append(Wanted(plan, place, replace(options, ports=own_ports), by_name=False, cannot=cannot))
     return wanted
 
 

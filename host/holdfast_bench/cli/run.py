@@ -15,7 +15,8 @@ from .. import checkout
 from ..checks.result import GOOD, exit_status, skipped
 from ..errors import BenchError, Cannot
 from ..places import Options, run_plan
-from ..places.several import Wanted, jobs_for, run_several
+from ..places.options import TOGETHER
+from ..places.several import Wanted, jobs_for, places_for, run_several
 from ..scenario import compile_plan, find, load, parameters_of
 from . import completion
 from .agreements import agreements
@@ -26,14 +27,15 @@ from .summary import summary
 def register(app):
     app.command("run", epilog="Examples: [bold]holdfast run ap_outage --board twin[/]; [bold]holdfast run ap_outage refused --board twin --json out.json "
                 "--report runs/today[/]; [bold]holdfast run blackhole --board sim --app examples/sensor[/]; [bold]holdfast run refused --board sim --board twin[/]; [bold]holdfast run tests/scenarios --board sim[/]; "
-                "[bold]holdfast run ap_outage --board esp32-devkitc --port /dev/ttyUSB0[/]")(run)
+                "[bold]holdfast run ap_outage --board esp32-devkitc --port /dev/ttyUSB0[/]; "
+                "[bold]holdfast run standard_check --board esp32-devkitc --port /dev/ttyUSB0 --port /dev/ttyUSB1 --port /dev/ttyUSB2[/]")(run)
 
 
 @told
 def run(
     scenario: Annotated[list[str], typer.Argument(autocompletion=completion.scenarios, help="Names from the library, files, or folders of them.")],
-    board: Annotated[list[str], typer.Option(autocompletion=completion.places, help="sim, twin, or a name in boards/; several times for several places.")],
-    port: Annotated[Optional[list[str]], typer.Option(help="The port of a real board; several times, in the order of --board.")] = None,
+    board: Annotated[list[str], typer.Option(autocompletion=completion.places, help="sim, twin, or a name in boards/; several times for several places, or for the boards of one scenario.")],
+    port: Annotated[Optional[list[str]], typer.Option(help="The port of a real board; once for each board, in the order of --board.")] = None,
     setting: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help=SET_HELP)] = None,
     seed: Annotated[Optional[int], typer.Option(help="What random times are drawn from; otherwise the scenario's, or a new one.")] = None,
     json_file: Annotated[Optional[str], typer.Option("--json", metavar="FILE", help=JSON_HELP)] = None,
@@ -42,12 +44,14 @@ def run(
     app: Annotated[Optional[Path], typer.Option(metavar="FILE|DIR", help="Your application on the boards, instead of the stock one: a main.py, or the folder of one.")] = None,
     firmware: Annotated[Optional[Path], typer.Option(metavar="DIR", help="Another firmware than that of the checkout.")] = None,
     secrets: Annotated[Optional[Path], typer.Option(help="The secrets file for real boards; otherwise secrets.json in the checkout.")] = None,
+    no_deploy: Annotated[bool, typer.Option("--no-deploy", help="Real boards: run with the firmware and the configuration that are on them.")] = False,
     jobs: Annotated[Optional[int], typer.Option("--jobs", "-j", min=1, max=64, help="So many runs at once; otherwise what this machine allows. Real boards take turns.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the summary; with --json - not even that.")] = False,
 ):
     """Run scenarios and judge them: status 0 all good, 1 one bad, 2 unknown or could not run.
 
-    With several places, it says whether the boards went through the same states there.
+    With several places, it says whether the boards went through the same states there. Real boards get firmware and configuration first, as far as
+    they differ. A scenario with several boards takes one --port for each.
     What was asked for by name has to run; of a folder, what cannot run here is skipped, and the summary says why.
     """
     silent = quiet or json_file == "-"
@@ -57,7 +61,7 @@ def run(
             from ..deploy.overlay import with_application
 
             firmware = with_application(app, stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-app-")) + "/firmware", firmware)
-        wanted = _wanted(scenario, board, port or [], assignments(setting), seed, Options(broker=broker, firmware=firmware, secrets=secrets), own=app is not None)
+        wanted = _wanted(scenario, board, port or [], assignments(setting), seed, Options(broker=broker, firmware=firmware, secrets=secrets, deploy=not no_deploy), own=app is not None)
         runs, interrupted = _carried_out(wanted, jobs, console, silent)
     _tell(runs, report, json_file, console)
     if interrupted:
@@ -90,18 +94,21 @@ def _wanted(names, boards, ports, given, seed, options, own=False):
         plan = compile_plan(scenario, path.stem, seed if seed is not None else scenario.seed if scenario.seed is not None else drawn)
         if own:
             plan["application"] = "own"
-        for index, board in enumerate(boards):
+        try:
+            places = places_for(boards, ports, len(plan["boards"]), strict=by_name)
+        except BenchError as e:
+            if by_name:
+                raise BenchError("scenario %s: %s" % (path.stem, e)) from None
+            wanted.append(Wanted(plan, TOGETHER.join(boards), options, by_name, str(e)))
+            continue
+        for board, own_ports in places:
             cannot = ""
             if (board if board in ("sim", "twin") else "hil") not in scenario.places:
                 cannot = "it runs on %s only" % " and ".join(scenario.places)
                 if by_name:
                     raise BenchError("scenario %s does not run on %s: %s" % (path.stem, board, cannot))
-            wanted.append(Wanted(plan, board, _with_port(options, ports, index), by_name, cannot))
+            wanted.append(Wanted(plan, board, replace(options, ports=own_ports), by_name, cannot))
     return wanted
-
-
-def _with_port(options, ports, index):
-    return replace(options, ports=tuple(ports[index:index + 1]))
 
 
 def _one_by_one(wanted, console, silent):

@@ -5,7 +5,7 @@ May use: the twin's host and its world. Every call is carried out in the host's 
 
 from ..world import air, power
 from ..world.dhcp import Lease
-from ..world.rng import Rng
+from . import rules
 
 OTHER_KEY = "-changed"
 
@@ -206,16 +206,6 @@ class TwinNetwork:
 class TwinAir:
     """Rules for every frame of one board. A rule is named as in the catalogue of faults."""
 
-    MAKE = {
-        "loss": lambda rng, p, correlation, direction: air.Loss(rng, p, correlation, direction),
-        "one_way": lambda rng, direction: air.Blackhole(direction),
-        "slow_link": lambda rng, delay_ms, jitter_ms: air.Delay(rng, delay_ms, jitter_ms),
-        "jittery_link": lambda rng, profile: air.Jitter(rng, profile),
-        "reorder": lambda rng, p, late_ms: air.Reorder(rng, p, late_ms),
-        "duplicates": lambda rng, p: air.Duplicate(rng, p),
-        "connect_timeout": lambda rng: air.Blackhole(kinds=(air.SYN,)),
-    }
-
     def __init__(self, host, board, way=None):
         self._host, self._board, self._way = host, board, way or "wifi"
         self._air = board.silicon.airs[way if way in ("lan", "ppp") else "wifi"]
@@ -225,34 +215,16 @@ class TwinAir:
         return TwinAir(self._host, self._board, way)
 
     def add(self, name, seed, **settings):
-        rule = self.MAKE[name](Rng(seed), **settings)
+        rule = rules.made(name, seed, settings)
         if self._way[4:]:
             rule = air.OnlyAt(rule, self._board.silicon.wifi, self._board.options.ether.aps[int(self._way[4:]) - 1])
-        return self._host.call(self._air.add, Counting(rule, name))
+        return self._host.call(self._air.add, rules.Counting(rule, name))
 
     def remove(self, rule):
         self._host.call(self._air.remove, rule)
 
     def evidence(self, rule):
         return rule.evidence()
-
-
-class Counting(air.Rule):
-    """A rule, and how many frames it has changed."""
-
-    WORDS = {"loss": "lost", "one_way": "swallowed", "slow_link": "delayed", "jittery_link": "delayed or lost", "reorder": "made late", "duplicates": "doubled", "connect_timeout": "swallowed"}
-
-    def __init__(self, rule, name):
-        super().__init__(rule.direction, rule.kinds)
-        self._rule, self._name, self.reorders, self.hit = rule, name, rule.reorders, 0
-
-    def on_frame(self, frame, now_ms):
-        verdict = self._rule.on_frame(frame, now_ms)
-        self.hit += verdict != 0
-        return verdict
-
-    def evidence(self):
-        return "%d frames %s" % (self.hit, self.WORDS[self._name]) if self.hit else None
 
 
 class TwinMemory:

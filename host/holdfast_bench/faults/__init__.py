@@ -44,8 +44,8 @@ class Fault:
         raise NotImplementedError
 
     def each(self, ability):
-        """The drivers of one ability for the boards it hits."""
-        return [getattr(self.rig, ability)[name] for name in self.boards]
+        """The drivers of one ability for the boards it hits; one that several boards share comes once."""
+        return list({id(driver): driver for driver in (getattr(self.rig, ability)[name] for name in self.boards)}.values())
 
 
 def fault(name):

@@ -6,7 +6,8 @@ from . import Fault, all_of
 
 Way = Optional[Literal["wifi", "wifi1", "wifi2", "lan", "ppp"]]  # where there are several: Wi-Fi (also of one access point only), the cable, or the modem
 
-MODEL = {"sim": "a rule for every frame of the modelled air, drawn from the seed", "twin": "as in sim: real sockets begin behind it"}
+MODEL = {"sim": "a rule for every frame of the modelled air, drawn from the seed", "twin": "as in sim: real sockets begin behind it",
+         "hil": "the packets between board and broker on this machine: [network] driver \"packets\", or, where packets only vanish, \"nftables\""}
 
 
 class AirFault(Fault):

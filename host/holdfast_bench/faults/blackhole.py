@@ -8,4 +8,4 @@ from .refused import RELAY, Refused
 class Blackhole(Refused):
     mode = "blackhole"
     how = {"sim": "every frame vanishes", "twin": "as in sim",
-           "hil": RELAY + " keeps everything back: a stall, for TCP towards the board stays alive"}
+           "hil": RELAY + " keeps everything back: a stall, for TCP towards the board stays alive; with nftables packets are dropped"}

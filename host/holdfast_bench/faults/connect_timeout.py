@@ -10,6 +10,8 @@ class ConnectTimeout(AirFault):
     rule = "connect_timeout"
     how = MODEL
 
+    shows_within_ms = 20_000  # a node may wait before it tries again
+
     def settings(self):
         return {}
 

@@ -8,7 +8,7 @@ from .refused import RELAY
 class HalfOpen(Fault):
     needs = ("network",)
     momentary = True
-    how = {"sim": "frames of the connections that stand vanish", "twin": "as in sim", "hil": RELAY + " swallows what standing connections carry"}
+    how = {"sim": "frames of the connections that stand vanish", "twin": "as in sim", "hil": RELAY + " swallows what standing connections carry; with nftables their packets are dropped"}
 
     def begin(self):
         for network in self.each("network"):

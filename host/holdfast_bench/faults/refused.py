@@ -10,7 +10,7 @@ class Refused(Fault):
     needs = ("network",)
     mode = "refuse"
     how = {"sim": "the modelled broker host answers RST", "twin": "RST on behalf of the broker's host",
-           "hil": RELAY + " closes its port and resets what stands"}
+           "hil": RELAY + " closes its port and resets what stands; with nftables each packet is answered by RST"}
 
     def begin(self):
         for network in self.each("network"):

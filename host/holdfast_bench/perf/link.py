@@ -1,7 +1,7 @@
 """A packet-level link between two network namespaces: real TCP on both ends, and a round trip, black holes, refusals and forgetful routers in between.
 
 The process that makes a Link ends up in the far namespace (the broker's); `near` starts programs in the other one. Linux, with /dev/net/tun and
-the right to make namespaces: as root, or where users may make their own. May use: nothing of ours.
+the right to make namespaces: as root, or where users may make their own. May use: segments.
 """
 
 import ctypes
@@ -15,10 +15,11 @@ import subprocess
 import threading
 import time
 
+from ..segments import ACK, RST, SYN, Segment, reset_packet
+
 NEAR, FAR = "10.99.0.1", "10.99.0.2"
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
-FIN, SYN, RST, ACK = 1, 2, 4, 16
 PASS, BLACKHOLE, REFUSE = "pass", "blackhole", "refuse"
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -41,36 +42,6 @@ def _tun(name, own, peer):
     except (OSError, subprocess.SubprocessError) as e:
         raise NoLink("no TUN device: %s" % e) from None
     return fd
-
-
-def _checksum(data):
-    if len(data) % 2:
-        data += b"\0"
-    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
-
-
-class _Segment:
-    """What the link needs to know of a TCP/IPv4 packet."""
-
-    def __init__(self, packet):
-        head = (packet[0] & 15) * 4
-        self.ok = packet[0] >> 4 == 4 and packet[9] == 6 and len(packet) >= head + 20
-        if self.ok:
-            self.source, self.target = packet[12:16], packet[16:20]
-            self.sport, self.dport, self.seq, self.ack, offset, self.flags = struct.unpack_from("!HHIIBB", packet, head)
-            self.length = len(packet) - head - (offset >> 4) * 4 + bool(self.flags & SYN) + bool(self.flags & FIN)
-
-
-def reset_packet(source, target, sport, dport, seq, ack, with_ack):
-    """An RST, as a whole packet."""
-    tcp = struct.pack("!HHIIBBHHH", sport, dport, seq, ack, 0x50, RST | (ACK if with_ack else 0), 0, 0, 0)
-    pseudo = source + target + struct.pack("!BBH", 0, 6, len(tcp))
-    tcp = tcp[:16] + struct.pack("!H", _checksum(pseudo + tcp)) + tcp[18:]
-    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0, source, target)
-    return ip[:10] + struct.pack("!H", _checksum(ip)) + ip[12:] + tcp
 
 
 class Link:
@@ -126,7 +97,7 @@ class Link:
         heapq.heappush(self._queue, (time.monotonic() + ways * self._one_way_s, self._count, fd, packet))
 
     def _take(self, near, packet):
-        segment = _Segment(packet)
+        segment = Segment(packet)
         if self._mode == BLACKHOLE:
             return
         if segment.ok:

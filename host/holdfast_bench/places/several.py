@@ -9,9 +9,10 @@ import threading
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
+from ..boards.boardfile import VIRTUAL
 from ..checks.result import failed_to_run, skipped
 from ..errors import BenchError, Cannot
-from .options import Options
+from .options import TOGETHER, Options
 from .run import run_plan
 
 TWINS_AT_ONCE_PER_CORE = 3
@@ -31,6 +32,38 @@ class Wanted:
     @property
     def label(self):
         return "%s on %s" % (self.plan["scenario"], self.board)
+
+
+def places_for(boards, ports, needed, strict=True):
+    """[(place, its ports)] for a scenario that needs so many boards, out of --board and --port in the order given.
+
+    sim and twin are a place each and have no ports. One real board named once stands for as many of its kind as are needed; named as often as the
+    scenario needs boards, they are one place together. strict: more ports than are used are an error. Raises BenchError.
+    """
+    real = [name for name in boards if name not in VIRTUAL]
+    if ports and not real:
+        raise BenchError("--port is for real boards: %s needs none" % " and ".join(dict.fromkeys(boards)))
+    if needed == 1 or not real:
+        groups = [[name] for name in real]
+    elif len(real) in (1, needed):
+        groups = [real]
+    else:
+        raise BenchError("this scenario needs %d boards at once, and %d were named: --board once (all of that kind) or %d times, and --port for each" % (
+            needed, len(real), needed))
+    if strict and len(ports) > needed * len(groups):
+        raise BenchError("%d ports were given, and %d %s wanted: %s" % (len(ports), needed * len(groups), "is" if needed * len(groups) == 1 else "are", ", ".join(ports)))
+    found, at = {}, 0
+    for group in groups:
+        place = group[0] if len(set(group)) == 1 else TOGETHER.join(group)
+        found.setdefault(group[0], []).append((place, tuple(ports[at:at + needed])))
+        at += needed
+    places = []
+    for name in boards:
+        if name in VIRTUAL:
+            places.append((name, ()))
+        elif found.get(name):
+            places.append(found[name].pop(0))
+    return places
 
 
 def jobs_for(wanted, jobs=None):

@@ -80,7 +80,7 @@ class SimRig(Rig):
     def fault(self, name, boards, args, rng):
         return SimFault([self.sims[b] for b in boards], name, args, "f%d" % next(self._numbers))
 
-    def check_fault(self, name, boards):
+    def check_fault(self, name, boards, args=None):
         if "sim" not in catalogue()[name].how:
             raise Cannot("fault %s cannot be made in the simulation" % name)
 

@@ -11,7 +11,7 @@ _FORMAT = const(0x81)  # first byte of a header: format 1
 _HEADER = const(120)  # bytes of one header, its CRC included
 _BODY = const(116)
 _NEVER = const(0xFFFFFFFF)  # in place of a stamp that is not known; -1 in `head_t`
-_HOT = ">BBHHIIIiIB"  # format, generation, head, tail, head_seq, next_seq, head_t, birth_s, epoch, flags
+_HOT = const(">BBHHIIIiIB")  # format, generation, head, tail, head_seq, next_seq, head_t, birth_s, epoch, flags
 # The resume record follows at byte 27 of the header. Who keeps something there names offset and format himself; a test
 # compares them with the table in docs/rtc-format.md.
 
@@ -41,10 +41,6 @@ class Block:
         gen = self.gen = (self.gen + 1) & 0xFF
         pack_into(_HOT, work, 0, _FORMAT, gen, self.head, self.tail, self.head_seq, self.next_seq, self.head_t & _NEVER, self.birth_s, self.epoch, self.flags)
         pack_into(">I", work, _BODY, crc32(self._body))
-
-    # Forgets what lies in the area, so that it can never be taken for something else.
-    def wipe(self):
-        self.area[:] = bytes(len(self.area))
 
     # Makes everything so far survive a reset: puts the next header over the older one and writes the block.
     # A torn write falls back to the header before, so between two commits only space may be used that is free under

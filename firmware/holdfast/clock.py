@@ -17,7 +17,7 @@ _STAMP_MAX = const(0xFFFFFFFE)
 # In the resume record: stamp at which the clock was set last; then, where that corrected drift: the minutes in which it
 # had grown, and the seconds.
 _LAST = const(98)
-_LAST_FORM = ">IHh"
+_LAST_FORM = const(">IHh")
 
 
 class Clock:

@@ -10,10 +10,10 @@ from .transport import Tcp, resolve
 
 _REMEMBERED = const(3)  # the resume record has room for that many
 _RETRY = const(44)  # in the resume record, for each: attempt, breaker, low half of the stamp of the next try
-_RETRY_FORM = ">BBH"
+_RETRY_FORM = const(">BBH")
 _ADDRESS = const(80)  # and the last good address
-_ADDRESS_FORM = "4s"
-_NO_ADDRESS = b"\0\0\0\0"
+_ADDRESS_FORM = const("4s")
+_NO_ADDRESS = const(b"\0\0\0\0")
 _ASK_OFTEN = const(100)  # stamps
 _ASK_AGAIN = const(600)
 _ASK_LEAST = const(9600)

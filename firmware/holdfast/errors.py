@@ -12,8 +12,8 @@
 #        clock     the clock is not set yet, TLS needs it
 #        starved   a watched task has ended or hangs     flash     messages cannot be kept in flash
 #        reset     the node resets itself
-# Imported by name: the compiler of the unix port folds "errno.X" into the numbers of its own machine.
-from errno import ECONNABORTED, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, ENOBUFS, ENOMEM, ETIMEDOUT
+# Under a name of its own: the compiler of the unix port folds "errno.X" into the numbers of its own machine.
+import errno as codes
 
 # FATAL: a reset follows. ERROR: wants a human. All others are WARN: healed by themselves. docs/firmware.md has the handling of each.
 # The order is that of the resume record, where a node notes what its last lives complained of.
@@ -42,15 +42,15 @@ def translate(e, opening):
         kind = "app"
     elif isinstance(n, str):
         kind = "wifi"  # OSError('Wifi Internal Error') and the like carry no number
-    elif n == ECONNRESET or n == ECONNREFUSED:
+    elif n == codes.ECONNRESET or n == codes.ECONNREFUSED:
         kind = "refused" if opening else "closed"
-    elif n == EHOSTUNREACH:
+    elif n == codes.EHOSTUNREACH:
         kind = "link"
-    elif n == ENOMEM or n == ENOBUFS or n == 23:  # ENFILE has no name on the ESP32
+    elif n == codes.ENOMEM or n == codes.ENOBUFS or n == 23:  # ENFILE has no name on the ESP32
         kind = "memory"
     elif n < 0:
         kind = "dns"  # lwIP's EAI codes
-    elif n == ETIMEDOUT or n == ECONNABORTED or opening:
+    elif n == codes.ETIMEDOUT or n == codes.ECONNABORTED or opening:
         kind = "timeout"
     else:
         kind = "closed"

@@ -9,7 +9,7 @@ _FORMAT = const(0x81)  # as in block.py
 _HEADER = const(120)
 _BODY = const(116)
 _NEVER = const(0xFFFFFFFF)
-_HOT = ">BBHHIIIiIB"
+_HOT = const(">BBHHIIIiIB")
 _SMALLEST = const(512)  # a block smaller than this is not worth formatting
 
 

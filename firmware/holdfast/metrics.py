@@ -23,7 +23,8 @@ def collect(node):
         found["tries"] = sup.tries
         found["connects"] = sup.connects
         found["faults"] = sup.faults
-        found["rtt_ms"] = sup.rtt.mean_ms()
+        seen = sup.rtt.seen
+        found["rtt_ms"] = sum(seen) // len(seen) if seen else None
         found["outages"] = sup.recoveries
         found["outage_ms"] = sup.offline * 100 // sup.recoveries if sup.recoveries else None
         found["broker"] = sup.at

@@ -21,14 +21,14 @@ _TTL_MAX = const(100000000)
 _URGENT = const(8)  # message flags, see topics.py
 _RETAIN = const(4)
 _BOOTS = const(29)  # in the resume record: boots, the last four reset causes (a nibble each, newest lowest)
-_BOOTS_FORM = ">HH"
+_BOOTS_FORM = const(">HH")
 _ERRORS = const(110)  # the last grave error of each of the last four lives: its place in errors.GRAVE, from 1; a nibble each likewise
-_ERRORS_FORM = ">H"
+_ERRORS_FORM = const(">H")
 _HANDLERS_MAX = const(16)  # coroutines of handlers that run at one time
 _QUICK_MAX = const(15)  # quick starts in a row: upper half of block.flags
 _SETTLED_MS = const(120000)  # a life that lasts so long is none of them
 _DROPS = const(106)  # accepted messages given up since the block was formatted, modulo 2**16
-_DROPS_FORM = ">H"
+_DROPS_FORM = const(">H")
 
 
 # Forgets a module that is needed but once; its memory is free after the next collection.

@@ -6,7 +6,7 @@ from random import getrandbits
 from struct import pack, unpack
 
 _TOPICS_MAX = const(2048)
-_WEAR = ">IIII"
+_WEAR = const(">IIII")
 
 
 class Store:

@@ -161,18 +161,14 @@ class Outbox:
         if self.clock.check():
             self.dirty = True
         self._ahead = self._side = None
-        while self.urgent:
-            for ahead in self.urgent:
-                if ahead[1] not in self.seqs:
-                    break
-            else:
-                break
-            self._ahead = ahead
-            found = self.ring.seek(*ahead)
-            if found != ahead[1]:
-                self.urgent.remove(ahead)
-            elif self._fill(found):
-                return True
+        for ahead in tuple(self.urgent):
+            if ahead[1] not in self.seqs:
+                self._ahead = ahead
+                found = self.ring.seek(*ahead)
+                if found != ahead[1]:
+                    self.urgent.remove(ahead)
+                elif self._fill(found):
+                    return True
         self._ahead = None
         if self.spool:
             found = self.spool.load(self)

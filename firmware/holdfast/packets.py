@@ -7,6 +7,7 @@ from .errors import Fault
 
 _PUBACK = const(0x40)
 _PUBREL = const(0x60)
+_LONGEST = const(1048576)  # bytes of a packet that is put up with
 
 
 # The output buffer: everything is put together here and written to the transport in one piece. It offers what
@@ -76,12 +77,11 @@ class Out:
 # is over the limit: what did not fit has been skipped. The body is only valid during the call.
 class Parser:
     # puback(packet id): a PUBACK that arrived in one piece, by far the most frequent packet, without ceremony.
-    # limit: bytes of a body kept. skip_limit: longest packet put up with; Fault("protocol") beyond.
-    def __init__(self, packet, puback, limit, skip_limit):
+    # limit: bytes of a body kept.
+    def __init__(self, packet, puback, limit):
         self._packet = packet
         self._puback = puback
         self._limit = limit
-        self._skip_limit = skip_limit
         self._op = 0  # 0: between packets
         self._body = None  # None: the length is not complete
 
@@ -97,7 +97,7 @@ class Parser:
                     continue
                 i += 1
                 if not 0x10 < op < 0xF0:
-                    raise Fault("protocol", "packet type 0x%02x" % op)
+                    raise Fault("protocol", "packet 0x%02x" % op)
                 self._op = op
                 self._length = self._shift = 0
                 self._body = None
@@ -108,22 +108,24 @@ class Parser:
                 self._shift += 7
                 if b & 128:
                     if self._shift > 21:
-                        raise Fault("protocol", "length of more than four bytes")
+                        raise Fault("protocol", "bad length")
                     continue
-                if self._length > self._skip_limit:
+                if self._length > _LONGEST:
                     raise Fault("protocol", "packet of %d bytes" % self._length)
                 self._body = bytearray(min(self._length, self._limit))
                 self._have = 0
                 if not self._length:
                     self._done()
             else:
-                take = min(n - i, self._length - self._have)
-                keep = min(take, len(self._body) - self._have)
+                body = self._body
+                have = self._have
+                take = min(n - i, self._length - have)
+                keep = min(take, len(body) - have)
                 if keep > 0:
-                    self._body[self._have : self._have + keep] = data[i : i + keep]
-                self._have += take
+                    body[have : have + keep] = data[i : i + keep]
                 i += take
-                if self._have == self._length:
+                self._have = have = have + take
+                if have == self._length:
                     self._done()
 
     def _done(self):

@@ -8,7 +8,7 @@ from micropython import const
 from struct import pack
 import network
 
-_NO_ADDRESS = "0.0.0.0"
+_NO_ADDRESS = const("0.0.0.0")
 _NO_AP = const(201)
 _SCAN_MS = const(2700)  # a scan of all channels is over by then; before that a 201 may be a stale one
 _QUICK_MS = const(650)  # for finding the access point on the channel where it was, and joining; less where that was seen to be enough
@@ -20,17 +20,17 @@ _DRIVER = (OSError, RuntimeError)  # strings, numbers, "Wifi Unknown Error 0x...
 # stamp when that lease was given (0: none).
 _NETWORK = const(39)
 _RADIO = const(56)
-_RADIO_FORM = "6sB"
+_RADIO_FORM = const("6sB")
 _LEASE = const(63)
-_LEASE_FORM = ">4s4s4sBI"
+_LEASE_FORM = const(">4s4s4sBI")
 
 
 def _packed(address):
-    return bytes([int(n) for n in address.split(".")])
+    return bytes(map(int, address.split(".")))
 
 
 def _text(packed):
-    return ".".join([str(n) for n in packed])
+    return "%d.%d.%d.%d" % tuple(packed)
 
 
 # Calls the driver; None when it refuses.
@@ -140,8 +140,8 @@ class Wifi:
         block.poke(_NETWORK, "B", self.net)
         block.poke(_RADIO, _RADIO_FORM, self._cfg["wifi"][self.net]["bssid"] or b"", channel)
         if not self._leased:
-            ip, mask, gateway, dns = [_packed(a) for a in self.wlan.ifconfig()]
-            prefix = sum([bin(n).count("1") for n in mask])
+            ip, mask, gateway, dns = map(_packed, self.wlan.ifconfig())
+            prefix = bin(int.from_bytes(mask, "big")).count("1")
             block.poke(_LEASE, _LEASE_FORM, ip, gateway, dns, prefix, self._stamp())
 
     # Has a remembered address been used for as long as it may? The next attempt then asks for a new one.

@@ -7,7 +7,7 @@ from time import ticks_diff, ticks_ms
 from machine import Pin
 import network
 
-_NO_ADDRESS = "0.0.0.0"
+_NO_ADDRESS = const("0.0.0.0")
 _LINK_MS = const(6000)  # after it was switched on: until the link is up, at most
 _DHCP_MS = const(20000)
 

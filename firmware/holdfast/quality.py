@@ -26,7 +26,7 @@ class Quality(Rtt):
 
     # Another path: nothing is known of it.
     def clear(self):
-        self._seen.clear()
+        self.seen.clear()
         self._set(0)
         self._smooth = None
         self._row = 0  # windows in a row that were good (above 0) or bad (below)

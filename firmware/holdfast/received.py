@@ -10,7 +10,7 @@ from .errors import Fault
 _MOST = const(256)  # ids that a broker may leave without PUBREL; real ones have 20 on their way
 _BITS = const(32)
 _RESUME = const(92)  # in the resume record: lowest packet id, bit map
-_RESUME_FORM = ">H4s"
+_RESUME_FORM = const(">H4s")
 
 
 class Received:

@@ -1,5 +1,5 @@
 # resend.py - answers receivers that miss messages (R20, docs/protocol.md): sends again what is still in memory, names what is gone.
-# May import: json, array, struct; the outbox is handed in.   Time: none.   Blocks: up to 20 ms for a request (the log is gone through once).
+# May import: json, array, struct, salvage; the outbox is handed in.   Time: none.   Blocks: up to 20 ms for a request (the log is gone through once).
 # Loaded when the first request comes.
 #
 # Acknowledged records stay in the ring until new ones need their space. They lie behind the tail, oldest first, and end where
@@ -8,6 +8,8 @@ from array import array
 from json import dumps, loads
 from micropython import const
 from struct import unpack_from
+
+from .salvage import numbered
 
 _PID = const(60001)  # of packet ids, a range of our own: outbox.py
 _PIDS = const(4000)
@@ -123,7 +125,7 @@ class Resend:
             if row and at and (at + 6 > room or buf[at] == 0) and ring.holds(0, number):
                 left -= room - at
                 at = 0
-            elif not (ring.holds(at, number) if row else ring.numbered(at, max(1, head_seq - _RECORDS_MAX), head_seq)):
+            elif not (ring.holds(at, number) if row else numbered(ring, at, max(1, head_seq - _RECORDS_MAX), head_seq)):
                 row = array("H")
                 at += 1
                 left -= 1

@@ -1,15 +1,14 @@
 # ring.py - the log of messages in the block: append, read in order, acknowledge in any order, survive damage.
-# May import: nothing of ours; the block and the topic table are handed in.   Time: stamps are handed in.   Blocks: never.
+# May import: salvage; the block and the topic table are handed in.   Time: stamps are handed in.   Blocks: never.
 #
 # A record: 1 byte form and topic slot | 1, 2 or 4 bytes of time | length, where the topic has no fixed size | payload |
-# 4 bytes check. The check is crc32(record) + sequence * ODD, so it yields the sequence number: after damage the reader
+# 4 bytes check. The check is crc32(record) + sequence * ODD, so it yields the sequence number: after damage salvage.py
 # finds the next intact record byte by byte and still knows which one it is. Its top byte also says what became of it.
 from binascii import crc32
 from micropython import const
 from struct import pack_into, unpack_from
 
 _ODD = const(0x9E3779B1)
-_ODD_INVERSE = const(0x0E8B2F51)  # _ODD * _ODD_INVERSE = 1 modulo 2**32
 _ALL = const(0xFFFFFFFF)
 _SHORTEST = const(6)  # a record is never shorter: form, time, check
 _OVERHEAD = const(11)  # bytes of a record besides its payload, at most
@@ -19,7 +18,7 @@ _UNKNOWN = const(254)
 # turn one fate into another. 0: waiting; these are added:
 _RELEASED = const(0x0F)  # QoS 2: PUBREC came, PUBREL is owed
 _DONE = const(0xF0)
-_FATES = b"\x00\xf0\x0f\xff"
+_FATES = const(b"\x00\xf0\x0f\xff")
 
 
 class Ring:
@@ -32,7 +31,7 @@ class Ring:
         self._sizes = sizes
         self._salt = block.epoch  # records of an earlier epoch never look valid
         self.last_t = block.head_t
-        self.at = self.start = self.end = self.t = self.before = self.slot = self.number = self._fate = 0
+        self.at = self.start = self.end = self.t = self.before = self.slot = self.number = self.fate = 0
 
     # Adds a record; the caller commits. Returns its sequence number (it begins at `at`), or 0 when there is no room.
     # slot: 1..63. t: stamp; where that is smaller than the one of the record before, that one's is used.
@@ -40,18 +39,9 @@ class Ring:
         n = len(payload)
         fixed = self._sizes[slot]
         last = self.last_t
-        gap = t - last
-        if gap > 65535 or last < 0:
-            head = 5
-            form = slot | 0x80
-        elif gap > 255:
-            head = 3
-            form = slot | 0x40
-        else:
-            if gap < 0:
-                t = last
-            head = 2
-            form = slot
+        t = max(t, last)
+        width = 2 if t - last > 65535 or last < 0 else 1 if t - last > 255 else 0  # of the time
+        head = 2 + width + (width >> 1)
         total = head + n + 4
         if fixed == _VARIES:
             total += 1 if n < 128 else 2
@@ -60,14 +50,8 @@ class Ring:
             return 0
         self.at = at
         buf = self.buf
-        buf[at] = form
         p = at + head
-        if head == 2:
-            buf[at + 1] = t & 255
-        elif head == 3:
-            pack_into(">H", buf, at + 1, t & 65535)
-        else:
-            pack_into(">I", buf, at + 1, t)
+        pack_into((">BB", ">BH", ">BI")[width], buf, at, slot | width << 6, t & (255, 65535, -1)[width])
         if fixed == _VARIES:
             if n < 128:
                 buf[p] = n
@@ -119,51 +103,24 @@ class Ring:
         if self.holds(here, seq):
             self.stamp(here, last)
             return seq
-        if at == room:
-            at = 0
-        left = (block.tail - at) % room or room
-        gone = _SHORTEST
-        while left >= _SHORTEST:
-            # No more records can be gone than had room, and none lies beyond the end.
-            if self.numbered(at, seq, min(block.next_seq, seq + gone // _SHORTEST + 1)) and self.end + 4 - at <= left:
-                found = self.number
-                # Its stamp counts from that of the record before; without that one it says nothing.
-                self.stamp(at, last if found == seq else -1)
-                return found
-            at += 1
-            gone += 1
-            left -= 1
-            if at == room:
-                at = 0
-        return 0
+        from .salvage import search
+
+        return search(self, at, seq, last)
 
     # Does record number `seq` lie intact at `at`? Sets at, start, end, slot and its fate, but not its stamp.
     def holds(self, at, seq):
         self.at = at
-        crc = self._bounds(at)
+        crc = self.bounds(at)
         if crc < 0:
             return False
         fate = unpack_from(">I", self.buf, self.end)[0] ^ (crc + seq * _ODD) & _ALL
         if fate & 0xFFFFFF:
             return False
-        self._fate = fate = fate >> 24
+        self.fate = fate = fate >> 24
         return fate in _FATES
 
-    # Has the record at `at`, by its check and whatever its fate, a number from `low` to below `high`? `number` then is it.
-    def numbered(self, at, low, high):
-        crc = self._bounds(at)
-        if crc >= 0:
-            check = unpack_from(">I", self.buf, self.end)[0]
-            for fate in _FATES:
-                seq = ((check ^ fate << 24) - crc) * _ODD_INVERSE & _ALL
-                if low <= seq < high:
-                    self._fate = fate
-                    self.number = seq
-                    return True
-        return False
-
     # Finds start, end and slot of what might be a record at `at`; returns its CRC, -1 when it cannot be one.
-    def _bounds(self, at):
+    def bounds(self, at):
         if at + _SHORTEST > self._room:
             return -1
         buf = self.buf
@@ -211,10 +168,10 @@ class Ring:
 
     # Is the record that seek() found acknowledged? With QoS 2: did PUBREC come?
     def done(self):
-        return self._fate & _DONE
+        return self.fate & _DONE
 
     def released(self):
-        return self._fate & _RELEASED
+        return self.fate & _RELEASED
 
     # Notes for the record whose payload ends at `end` that it is done (once), or released (again: not released). The caller commits.
     def mark_done(self, end):

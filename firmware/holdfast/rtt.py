@@ -14,12 +14,12 @@ class Rtt:
         self._floor_ms = floor_ms
         self._ping_floor_ms = ping_floor_ms
         self._probe_floor_ms = probe_floor_ms
-        self._seen = []
+        self.seen = []  # the last ones, oldest first
         self._set(0)
 
     # A round trip was measured.
     def add(self, ms):
-        seen = self._seen
+        seen = self.seen
         if len(seen) == _WINDOW:
             seen.pop(0)
         seen.append(ms)
@@ -31,7 +31,3 @@ class Rtt:
         self.ping_ms = min(_SUSPECT_MAX, max(self._ping_floor_ms, worst * 4))
         self.probe_ms = min(_PROBE_MAX, max(self._probe_floor_ms, worst * 2))
         self.worst_ms = worst
-
-    # Mean of the last ones, None when there is none.
-    def mean_ms(self):
-        return sum(self._seen) // len(self._seen) if self._seen else None

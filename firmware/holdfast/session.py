@@ -5,7 +5,7 @@
 # umqtt.simple's MQTTClient keeps the settings and encodes what needs no waiting (PINGREQ, DISCONNECT, QoS 0); everything
 # it would wait for, it would wait for blocking, so that is done here.
 from micropython import const
-from struct import unpack_from
+from struct import pack, unpack_from
 from time import ticks_add, ticks_diff
 
 from umqtt.simple import MQTTClient
@@ -33,24 +33,10 @@ _ANSWERS_MAX = const(64)  # answers that wait for room
 _NOTES_MAX = const(32)
 _OVERHEAD = const(9)  # bytes of a PUBLISH besides topic and payload, at most
 _PROBES = const(3)
-_LONGEST = const(1048576)  # bytes of a packet that is put up with; more than in_bytes of it is skipped
 _OLD = const(100)  # stamps, after which a message is backlog
 _HANDSHAKE_MS = const(15000)  # of TLS: computing takes the chip seconds
 _FEW = const(2)  # window for a broker that loses more than 30 % of what it is sent
 REFUSALS = ("protocol", "rejected", "rejected", "busy", "auth", "auth")  # by CONNACK code
-
-
-# What makes a message's payload what travels: a function, None for bare payloads.
-def _envelope(name):
-    if name == "json":
-        from .envelope import wrap
-
-        return wrap
-    if name == "frame":
-        from .frames import wrap as wrap_frame
-
-        return wrap_frame
-    return None
 
 
 class Session(MQTTClient):
@@ -64,7 +50,15 @@ class Session(MQTTClient):
         self._outbox = outbox
         self._rtt = rtt
         self._owner = owner
-        self._wrap = _envelope(cfg["envelope"])
+        self._wrap = None  # makes a message's payload what travels; None: it is bare
+        if cfg["envelope"] == "json":
+            from .envelope import wrap
+
+            self._wrap = wrap
+        elif cfg["envelope"] == "frame":
+            from .frames import wrap as wrap_frame
+
+            self._wrap = wrap_frame
         self.out = self.sock = Out(cfg["out_bytes"])
         self.retained = []  # (topic below the prefix, payload) to be told to every broker, ahead of all messages
         self._notes = []  # what is to be told on this connection: (topic, payload, flags)
@@ -95,11 +89,13 @@ class Session(MQTTClient):
         self._outbox.rewind()
         self.out.clear()
         self._introduce(end)
-        self._notes = [(topic, payload, _RETAIN | 1) for topic, payload in self.retained]
+        self._notes = []
+        for topic, payload in self.retained:
+            self._notes.append((topic, payload, _RETAIN | 1))
         self.pump(now)
 
     def _introduce(self, end):
-        self._parser = Parser(self._packet, self._puback, self._cfg["in_bytes"], _LONGEST)
+        self._parser = Parser(self._packet, self._puback, self._cfg["in_bytes"])
         out = self.out
         texts = [self.client_id, self.lw_topic, self.lw_msg]
         flags = 0x2E if end.clean else 0x2C  # will, QoS 1, retained; clean session off
@@ -107,8 +103,8 @@ class Session(MQTTClient):
         if user:
             flags |= 0xC0
             texts += [user, end.broker["password"] or ""]
-        texts = [s.encode() for s in texts]
-        out.head(_CONNECT, 10 + sum([2 + len(s) for s in texts]))
+        texts = list(map(str.encode, texts))
+        out.head(_CONNECT, 10 + 2 * len(texts) + len(b"".join(texts)))
         out.write(b"\0\4MQTT\4" + bytes((flags,)))
         out.u16(self.keepalive)
         for s in texts:
@@ -270,8 +266,12 @@ class Session(MQTTClient):
             asked = self._listed
             if asked and pid == _PID_SUBSCRIBE:
                 self._listed = []
-                # Patterns without an answer of their own are refused: nothing will come for them.
-                self._owner.subscribed([asked[i][0] for i in range(len(asked)) if i + 2 >= len(body) or body[i + 2] & 0x80])
+                refused = []
+                for i in range(len(asked)):
+                    # Patterns without an answer of their own are refused, too: nothing will come for them.
+                    if i + 2 >= len(body) or body[i + 2] & 0x80:
+                        refused.append(asked[i][0])
+                self._owner.subscribed(refused)
         elif kind == _PUBREC:
             self._outbox.received(pid)
             self._answer(_PUBREL, pid)
@@ -313,25 +313,23 @@ class Session(MQTTClient):
     # wait for the answer.
     def subscribe(self, wanted, now):
         out = self.out
-        room = out.room() - _OVERHEAD - len(self._prefix) - 2
-        n = 2
-        names = []
+        room = out.room() - _OVERHEAD - len(self._prefix) - 7
+        n = 0
+        body = b""
         if not self._listed:
-            for pattern, _ in wanted:
+            for pattern, qos in wanted:
                 name = (self._prefix + pattern).encode()
-                if n + 3 + len(name) > room:
+                if len(body) + len(name) > room:
                     break
-                n += 3 + len(name)
-                names.append(name)
-        if names:
-            self._listed = wanted[: len(names)]
-            out.head(_SUBSCRIBE, n)
+                body += pack(">H", len(name)) + name + bytes((qos,))
+                n += 1
+        if n:
+            self._listed = wanted[:n]
+            out.head(_SUBSCRIBE, 2 + len(body))
             out.u16(_PID_SUBSCRIBE)
-            for i in range(len(names)):
-                out.string(names[i])
-                out.write(bytes((wanted[i][1],)))
+            out.write(body)
             self._ask(now)
-        return wanted[len(names) :]
+        return wanted[n:]
 
     # The session is to end: no message is sent any more, but a last status, if any. DISCONNECT follows when nothing is owed.
     def hold(self, status):

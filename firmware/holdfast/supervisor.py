@@ -26,9 +26,9 @@ _DOUBT_MS = const(13000)  # a Wi-Fi that is gone has been noticed by then: askin
 _SWITCH_MS = const(2000)  # for acknowledgements still to come, before another broker is turned to
 # In the resume record: rung of the ladder in use and how often each was used; back-off of the Wi-Fi; broker in use.
 _LADDER = const(33)
-_LADDER_FORM = "B4B"
+_LADDER_FORM = const("B4B")
 _WIFI = const(40)
-_WIFI_FORM = ">BBH"
+_WIFI_FORM = const(">BBH")
 _BROKER = const(38)
 
 

@@ -10,17 +10,17 @@ from binascii import crc32
 from micropython import const
 from struct import pack, unpack_from
 
-_ENTRY = ">BBIBB"  # flags, size, ttl_s, schema, length of the topic that follows
+_ENTRY = const(">BBIBB")  # flags, size, ttl_s, schema, length of the topic that follows
 _ENTRY_SIZE = const(8)
 _BLOB_MAX = const(1900)  # bytes; half a page of NVS
 _INLINE = const(63)  # slot of records whose payload begins with flags, ttl_s, schema, length and topic
-_INLINE_HEAD = ">BIBB"
+_INLINE_HEAD = const(">BIBB")
 _INLINE_SIZE = const(7)
 _VARIES = const(255)
 _UNKNOWN = const(254)
 _GENEROUS = const(32)  # slots from here on are for one topic each
 _RESUME = const(27)  # in the resume record: entries of the table that the records refer to, low byte of its CRC
-_RESUME_FORM = "BB"
+_RESUME_FORM = const("BB")
 
 
 def _name(topic):
@@ -36,13 +36,10 @@ class Table:
     def read(self, blob):
         self.sizes = bytearray(b"\xfe" * 64)  # shared with the ring
         self.sizes[_INLINE] = _VARIES
-        self._names = [None]
-        self._flags = [0]
-        self._ttls = [0]
-        self._schemas = [0]
+        self._slots = [None]  # (topic, flags, ttl_s, schema)
         at = 0
         ends = [0]
-        while at + _ENTRY_SIZE <= len(blob) and at + _ENTRY_SIZE + blob[at + 7] <= len(blob) and len(self._names) < _INLINE:
+        while at + _ENTRY_SIZE <= len(blob) and at + _ENTRY_SIZE + blob[at + 7] <= len(blob) and len(self._slots) < _INLINE:
             flags, size, ttl_s, schema, n = unpack_from(_ENTRY, blob, at)
             at += _ENTRY_SIZE + n
             ends.append(at)
@@ -50,11 +47,8 @@ class Table:
         return ends
 
     def _enter(self, topic, flags, size, ttl_s, schema):
-        self.sizes[len(self._names)] = size
-        self._names.append(topic)
-        self._flags.append(flags)
-        self._ttls.append(ttl_s)
-        self._schemas.append(schema)
+        self.sizes[len(self._slots)] = size
+        self._slots.append((topic, flags, ttl_s, schema))
 
     # Finds topic, flags, ttl_s and schema of the record in `slot` whose payload lies in buf from start on. Returns where what the
     # application gave begins.
@@ -64,10 +58,7 @@ class Table:
             start += _INLINE_SIZE + n
             self.topic = str(buf[start - n : start], "utf-8")
         else:
-            self.flags = self._flags[slot]
-            self.ttl_s = self._ttls[slot]
-            self.schema = self._schemas[slot]
-            self.topic = self._names[slot]
+            self.topic, self.flags, self.ttl_s, self.schema = self._slots[slot]
         return start
 
 
@@ -87,10 +78,11 @@ class Topics(Table):
         except UnicodeError:
             good = False
         if not good:
-            # Not the table that the records were written with: nothing says what they shall be read as. They are lost.
+            # Not the table that the records were written with: nothing says what they shall be read as. They are lost, and must never
+            # be taken for something else.
             self.blob = b""
             self.read(b"")
-            block.wipe()
+            block.area[:] = bytes(len(block.area))
             block.poke(_RESUME, _RESUME_FORM, 0, 0)
 
     # The slot for these attributes and a payload of n bytes, made where there is none yet: 63 when the table is full or
@@ -101,11 +93,11 @@ class Topics(Table):
             return slot
         # Most topics always have payloads of one size: the first slot of one takes that for granted and saves the length in
         # every record. A second one is made when another size comes.
-        size = n if n < _UNKNOWN and len(self._names) < _GENEROUS else _VARIES
-        for slot in range(1, len(self._names)):
+        size = n if n < _UNKNOWN and len(self._slots) < _GENEROUS else _VARIES
+        for slot in range(1, len(self._slots)):
             if self._fits(slot, topic, flags, ttl_s, n, schema):
                 break
-            if self._names[slot] == topic:
+            if self._slots[slot][0] == topic:
                 size = _VARIES
         else:
             slot = self._add(topic, flags, ttl_s, size, schema)
@@ -113,16 +105,17 @@ class Topics(Table):
         return slot
 
     def _fits(self, slot, topic, flags, ttl_s, n, schema):
-        if slot == _INLINE or self._flags[slot] != flags or self._ttls[slot] != ttl_s or self._schemas[slot] != schema:
+        if slot == _INLINE:
             return False
+        name, known, ttl, packed = self._slots[slot]
         size = self.sizes[slot]
-        return (size == n or size == _VARIES) and self._names[slot] == topic
+        return name == topic and known == flags and ttl == ttl_s and packed == schema and (size == n or size == _VARIES)
 
     # Makes a slot. size: of every payload to come, 255 when it varies, at most 253.
     def _add(self, topic, flags, ttl_s, size, schema):
         name = _name(topic)
         blob = self.blob + pack(_ENTRY, flags, size, ttl_s, schema, len(name)) + name
-        if self._full or len(self._names) == _INLINE or len(blob) > _BLOB_MAX:
+        if self._full or len(self._slots) == _INLINE or len(blob) > _BLOB_MAX:
             return _INLINE
         try:
             self._save(blob)
@@ -131,7 +124,7 @@ class Topics(Table):
             return _INLINE
         self.blob = blob
         self._enter(topic, flags, size, ttl_s, schema)
-        n = len(self._names) - 1
+        n = len(self._slots) - 1
         self._block.poke(_RESUME, _RESUME_FORM, n, crc32(blob) & 255)
         return n
 

@@ -4,7 +4,7 @@
 # Contract of a transport (R43): dial() begins, poll `sock` until it takes bytes; then read() with opening=True raises when that failed, and
 # secure() begins what the transport itself has to negotiate. read() and write() return 0 for "nothing now, poll and ask again", write() -1
 # for "not before something has come"; they raise Fault when it is over. sent() sends what write() has taken and could not send; False: that waits for room. close() may be called at any time.
-from errno import EAGAIN, EINPROGRESS
+import errno as codes  # as in errors.py
 import socket
 
 from .errors import Fault, translate
@@ -14,10 +14,8 @@ from .errors import Fault, translate
 def resolve(host, port):
     try:
         return socket.getaddrinfo(host, port)[0][-1]
-    except OSError as e:
+    except (OSError, IndexError) as e:
         raise Fault("dns", "%s: %r" % (host, e))
-    except IndexError:
-        raise Fault("dns", host)
 
 
 source = None  # where there are several paths: address of the one in use, whose interface the sockets then take
@@ -39,7 +37,7 @@ class Tcp:
                 sock.bind((source, 0))
             sock.connect(address)
         except OSError as e:
-            if e.errno not in (EINPROGRESS, EAGAIN):
+            if e.errno != codes.EINPROGRESS and e.errno != codes.EAGAIN:
                 raise translate(e, True)
 
     def secure(self):

@@ -65,7 +65,7 @@ def fold(package, groups=None):
             renamed[module].update({new: old for old, new in rename.items()})
             texts.append(part.text(rename, set(bound)))
             bound.update({rename.get(name, name): what for name, what in part.bound.items()})
-        made[module] = "".join(texts)
+        made[module] = _gathered("".join(texts))
         parts[module] = {part.name: part.functions for part in sources}
     return Folded(made, parts, renamed)
 
@@ -157,6 +157,20 @@ class _Part:
 
     def _left(self, names, rename, known):
         return [alias for alias in names if alias.asname or alias.name not in known or alias.name in rename]
+
+
+def _gathered(text):
+    """A source whose first import from a module outside imports all that is imported from there at its top."""
+    wanted = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.ImportFrom) and not node.level and not any(alias.asname for alias in node.names):
+            wanted.setdefault(node.module, []).append(node)
+    lines = text.splitlines(keepends=True)
+    for module, nodes in wanted.items():
+        names = list(dict.fromkeys(alias.name for node in nodes for alias in node.names))
+        for node in nodes:
+            lines[node.lineno - 1] = _from(module, [ast.alias(name) for name in (names if node is nodes[0] else ())]) + "\n"
+    return "".join(lines)
 
 
 def _from(module, names):

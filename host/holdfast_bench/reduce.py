@@ -237,7 +237,7 @@ class _Package:
                     table.update(alias.name for alias in child.names)
                     table.add(getattr(child, "module", None) or "")
                 elif isinstance(child, ast.keyword):
-                    table.add(child.arg)
+                    table.add(child.arg or "")
                 elif isinstance(child, ast.Constant) and isinstance(child.value, str) and len(child.value) <= _INTERNED:
                     table.add(child.value)
                 elif isinstance(child, ast.Attribute):

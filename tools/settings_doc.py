@@ -23,7 +23,7 @@ def assigned(module, name):
     """The literal that `name` is set to in a module of the firmware."""
     for node in ast.parse((FIRMWARE / module).read_text()).body:
         if isinstance(node, ast.Assign) and node.targets[0].id == name:
-            return ast.literal_eval(node.value)
+            return ast.literal_eval(node.value.args[0] if isinstance(node.value, ast.Call) else node.value)  # const(…)
     raise KeyError(name)
 
 
@@ -56,10 +56,11 @@ def policies():
     follows = {"next": "the next broker", "climb": "the next broker; when all have been tried, the next rung of the ladder", "clean": "the next session begins with nothing kept",
                "bar": "this broker is left alone for `barred_ms`; the next broker"}
     rows = []
-    for kind, (low, high, quick, limit, then) in assigned("retry.py", "_POLICY").items():
+    for line in assigned("retry.py", "_POLICY").split("\n")[1:-1]:
+        kind, *numbers, then = line.split()
+        low, high, quick, limit = map(int, numbers)
         pause = "back-off" if not high else "%d to %d ms, %s; then back-off" % (low, high, "the first %d times" % quick if quick else "for the first `quick_ms` of an outage")
-        rows.append(("`%s`" % kind, pause, limit, follows[then]))
-    rows.append(("any other", "back-off", assigned("retry.py", "_OTHERS")[3], follows[assigned("retry.py", "_OTHERS")[4]]))
+        rows.append(("any other" if kind == "*" else "`%s`" % kind, pause, limit, follows[then]))
     return table(("error", "pause before the next try", "in a row", "then"), rows)
 
 

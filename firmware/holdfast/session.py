@@ -292,7 +292,7 @@ class Session(MQTTClient):
         at = 2 + (body[0] << 8 | body[1])
         start = at + 2 if qos else at
         if qos == 3 or start > len(body):
-            raise Fault("protocol", "malformed PUBLISH")
+            raise Fault("protocol", "bad packet")
         pid = unpack_from(">H", body, at)[0] if qos else 0
         # Known, but not sent again: another message, of a session that began unseen because its CONNACK was lost.
         if qos < 2 or self._inbox().remember(pid) or not op & 8:

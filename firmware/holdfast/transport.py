@@ -53,7 +53,7 @@ class Tcp:
         except OSError as e:
             raise translate(e, opening)
         if n == 0:
-            raise Fault("closed", "end of stream")
+            raise Fault("closed", "hung up")
         return n or 0
 
     # Bytes taken of data, 0 when there is no room now.

@@ -65,7 +65,7 @@ class Tls(Tcp):
         except (OSError, ValueError) as e:
             raise _judge(e)
         if n == 0:
-            raise Fault("closed", "end of stream")
+            raise Fault("closed", "hung up")
         return n or 0
 
     def write(self, data):

@@ -103,9 +103,9 @@ class Outbox:
                 continue
             policy = self.policies[flags >> 4]
             if not self._make_room(policy):
-                self.lost(0, 1, "overflow")
-                if policy == "raise":
+                if policy == "raise":  # whoever offers it still has it: nothing is lost
                     raise Full(topic)
+                self.lost(0, 1, "overflow")
                 return 0
         self.dirty = False
         block.commit()

@@ -34,6 +34,8 @@ class SerialDevice:
         if number == UART:
             self._baud, self._credit = baud, room
             self._waiting = b""
+            if baud:
+                self._say("open", "speed", baud, "rts", room is not None)
 
     def _taken(self, number, n):
         if number == UART and self._credit is not None:

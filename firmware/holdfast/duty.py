@@ -80,13 +80,16 @@ async def _upload(node, limit_s, listen_ms, next_s):
     began = ticks_ms()
     quiet = None  # ticks since which there is nothing to do
     while ticks_diff(ticks_ms(), began) < limit_s * 1000:
-        if not session.up or node.queued or session.owed():
+        fetch = node.fetch  # new firmware: as long as pieces come, within limit_s
+        if not session.up or node.queued or session.owed() or fetch and (fetch.asked is None or ticks_diff(ticks_ms(), fetch.asked) < listen_ms):
             quiet = None
         elif quiet is None:
             quiet = ticks_ms()
         elif ticks_diff(ticks_ms(), quiet) >= listen_ms:
             break
         await sleep_ms(20)
+    if node.fetch:
+        node.fetch.rest()
     await node.stop("sleeping %d%s" % (next_s, _date(node.clock, next_s)))
     return not node.queued
 

@@ -69,6 +69,7 @@ class Node:
         self.path = self.watchdog = self.supervisor = None
         self.stopping = self._announced = False
         self.patient = False
+        self.fetch = None  # new firmware is being fetched (update)
         self._handling = 0
         self._prefix = "%s/%s/" % (cfg["base"], self.id)
         self._store = store = Store()

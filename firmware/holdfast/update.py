@@ -9,6 +9,7 @@ from json import dumps, load as parse, loads
 from micropython import const
 import os
 from struct import unpack_from
+from time import ticks_ms
 
 from .bell import Bell
 from .bundle import HEAD, Refused, digest, entries, older, size_of, verified
@@ -16,6 +17,7 @@ from .bundle import HEAD, Refused, digest, entries, older, size_of, verified
 STATE = "/next/state"
 _WAIT_MS = const(1500)  # for a piece; then it is asked for again, each time later
 _WAIT_MAX_MS = const(15000)
+_OFFLINE_MS = const(100)  # between looks for a connection to ask over
 _PATIENCE_MS = const(86400000)  # without any piece: nobody has it any more
 _TRIES = const(3)  # for a file that arrives damaged
 _PIECE_MAX = const(2048)
@@ -27,11 +29,6 @@ _SPARE = const(4)  # blocks of the file system that are left alone
 _GRACE_MS = const(500)
 _NO_SPACE = const(28)  # ENOSPC has no name on the ESP32
 _busy = []  # the Fetch that is under way
-
-
-# Is a bundle being fetched? For who would like to sleep.
-def fetching():
-    return bool(_busy)
 
 
 # request: {"tag": first 8 hex digits of the signature, "head": its bytes, "size": those of the bundle, "limit_s": ..., "id": ...}. Returns what to answer.
@@ -89,6 +86,9 @@ class Fetch:
         self.bell = Bell()
         self._mark = bytes([int(state["tag"][i : i + 2], 16) for i in (0, 2, 4, 6)])
         self._at = -1  # the offset of the piece that is wanted
+        self._file = None  # that is being written
+        self.asked = None  # ticks since when a piece is waited for; None: it is working
+        node.fetch = self
         self._got = None
         topic = "cmd/piece"
         self._n = min(node.config["in_bytes"] - len(node._prefix) - len(topic) - 2 - _PIECE_HEAD, _PIECE_MAX)
@@ -114,6 +114,7 @@ class Fetch:
         for _ in clearing():
             await sleep_ms(0)
         _busy.clear()
+        self.node.fetch = None
         if state == "refused":
             self.node.error("unusable", "update: " + why)
         tell(self.node, self.state["id"], state, why, version)
@@ -191,6 +192,7 @@ class Fetch:
         if have == size and size_of(path) >= 0:
             return
         with open(path, "ab") as f:
+            self._file = f
             synced = have
             while have < size:
                 data = await self._piece(at + have, min(self._n, size - have))
@@ -199,29 +201,43 @@ class Fetch:
                 if have - synced >= _BLOCK:
                     f.flush()
                     synced = have
+        self._file = None
+
+    # The chip is about to sleep: what there is of the file stays.
+    def rest(self):
+        if self._file:
+            self._file.flush()
 
     async def _piece(self, at, n):
         self._at = at
         self._got = None
         waited = 0
         wait = _WAIT_MS
+        self.asked = ticks_ms()
         while waited < _PATIENCE_MS:
-            self._say({"tag": self.state["tag"], "at": at, "n": n}, "piece", 0)
+            if not self._say({"tag": self.state["tag"], "at": at, "n": n}, "piece", 0):
+                await sleep_ms(_OFFLINE_MS)
+                waited += _OFFLINE_MS
+                self.asked = ticks_ms()
+                continue
             rung = await self.bell.wait(wait)
             data = self._got
             if data:
                 self._got = None
                 if len(data) <= n:
+                    self.asked = None
                     return data
             waited += wait
             wait = _WAIT_MS if rung else min(wait * 2, _WAIT_MAX_MS)  # rung without a piece: it has been announced anew
         raise Refused("abandoned")
 
-    # Something bare for whoever serves the bundle, if there is a connection.
+    # Something bare for whoever serves the bundle. False: there is no connection.
     def _say(self, what, topic, qos):
         supervisor = self.node.supervisor
-        if supervisor and supervisor.session.up:
-            supervisor.tell(topic, dumps(what), flags=qos)
+        if not supervisor or not supervisor.session.up:
+            return False
+        supervisor.tell(topic, dumps(what), flags=qos)
+        return True
 
     def arrived(self, payload):
         if payload[:4] == self._mark and len(payload) > _PIECE_HEAD and unpack_from(">I", payload, 4)[0] == self._at:

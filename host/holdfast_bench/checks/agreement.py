@@ -12,7 +12,7 @@ What is left out, because the scenario does not say it:
   what came that shortly before a run was over;
 - an answer that comes late by itself: `suspect` for an instant while no fault is under way is the place's pace.
 
-Where single frames are lost by chance (`BY_CHANCE`), two places cannot lose the same ones. Then `suspect` may come and go, and a
+Where single frames are lost by chance (`BY_CHANCE`), two places cannot lose the same ones; and how many wakes a sleeping node needs for a bundle is the place's pace. Then `suspect` may come and go, and a
 connection may break: what is compared is which states there are, and the state at the end.
 """
 
@@ -37,13 +37,18 @@ class Difference:
 def differences(first, second, plan, names=("the first", "the second")):
     """[Difference] between two histories of one plan; none: they agree."""
     slack_ms = TOLERANCE_MS + (plan.get("sample_ms") or 1000)
-    chance = any(a.get("fault") in BY_CHANCE for a in plan.get("actions", []))
+    chance = any(a.get("fault") in BY_CHANCE for a in plan.get("actions", [])) or _in_wakes(plan)
     found = []
     for board in plan["boards"]:
         lanes = [_Lane(events, board, slack_ms) for events in (first, second)]
         compare = _by_kind if chance else _in_order
         found += compare(board, lanes, names, slack_ms) or ([] if chance else _at_moments(board, lanes, names, slack_ms))
     return found
+
+
+def _in_wakes(plan):
+    """Whether a node that sleeps fetches firmware: how many wakes that takes is the place's pace."""
+    return "duty" in plan.get("config", {}).get("app", {}) and any(a["do"] == "update" for a in plan.get("actions", []))
 
 
 class _Lane:

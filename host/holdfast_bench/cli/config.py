@@ -9,8 +9,8 @@ import typer
 
 from ..envelope import Malformed, open_envelope
 from ..errors import BenchError
-from ..monitor.settings import address, load, secret
 from ..update.server import Listener
+from . import at_broker
 from .common import JSON_HELP, assignments, err, out, told, write_json
 
 Text = Optional[str]
@@ -27,12 +27,12 @@ def config(
     node: Annotated[str, typer.Argument(metavar="NODE", help="Id of the node.")],
     setting: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A setting as in config.json; several times. All of them are tried as one.")] = None,
     unset: Annotated[Optional[list[str]], typer.Option(metavar="NAME", help="Back to the default; several times.")] = None,
-    broker: Annotated[str, typer.Option(help="host:port of the broker.")] = "127.0.0.1:1883",
-    user: Annotated[Text, typer.Option(help="Name at the broker.")] = None,
-    password_file: Annotated[Text, typer.Option(help="File with the password (or HOLDFAST_MQTT_PASSWORD).")] = None,
-    tls: Annotated[bool, typer.Option("--tls", help="Encrypted, the broker's certificate checked.")] = False,
-    ca: Annotated[Text, typer.Option(help="The CA's certificate, where the system does not know it.")] = None,
-    base: Annotated[str, typer.Option(help="First level of the nodes' topics.")] = "holdfast",
+    broker: at_broker.Broker = "127.0.0.1:1883",
+    user: at_broker.User = None,
+    password_file: at_broker.PasswordFile = None,
+    tls: at_broker.Tls = False,
+    ca: at_broker.Ca = None,
+    base: at_broker.Base = "holdfast",
     limit_s: Annotated[int, typer.Option(min=20, max=3600, help="So long the node tries them.")] = 120,
     json_file: Annotated[Text, typer.Option("--json", help=JSON_HELP)] = None,
 ):
@@ -42,10 +42,9 @@ def config(
         raise BenchError("what is to change? --set NAME=VALUE, or --unset NAME")
     number = int(time.time() * 1000) % 1_000_000_000
     answers = queue.Queue()
-    context = load(tls=True, ca=ca).tls_context() if tls else None
     prefix = "%s/%s/" % (base, node)
-    listener = Listener(address("broker", broker, 1883), [prefix + "reply", prefix + "config"], answers.put, user,
-                        secret(password_file, "HOLDFAST_MQTT_PASSWORD", "password_file"), context).start()
+    at, login = at_broker.login(broker, user, password_file, tls, ca)
+    listener = Listener(at, [prefix + "reply", prefix + "config"], answers.put, **login).start()
     try:
         listener.publish(prefix + "cmd/config", json.dumps({"id": number, "limit_s": limit_s, "set": wanted}).encode(), 1)
         with err.status("waiting for %s" % node):

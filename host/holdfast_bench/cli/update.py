@@ -9,10 +9,10 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..errors import BenchError
-from ..monitor.settings import address, load, secret
 from ..update.rollout import BAD, GOOD, OVER, WAITING, Rollout
 from ..update.server import Server
 from ..world.pieces import Pieces
+from . import at_broker
 from .common import JSON_HELP, err, out, table, told, write_json
 
 Text = Optional[str]
@@ -28,12 +28,12 @@ def update(
     bundle: Annotated[Path, typer.Argument(help="What `holdfast bundle` made.")],
     nodes: Annotated[Optional[list[str]], typer.Argument(metavar="NODE…", help="Ids of the nodes.")] = None,
     everybody: Annotated[bool, typer.Option("--all", help="Every node that has left a status at the broker.")] = False,
-    broker: Annotated[str, typer.Option(help="host:port of the broker.")] = "127.0.0.1:1883",
-    user: Annotated[Text, typer.Option(help="Name at the broker.")] = None,
-    password_file: Annotated[Text, typer.Option(help="File with the password (or HOLDFAST_MQTT_PASSWORD).")] = None,
-    tls: Annotated[bool, typer.Option("--tls", help="Encrypted, the broker's certificate checked.")] = False,
-    ca: Annotated[Text, typer.Option(help="The CA's certificate, where the system does not know it.")] = None,
-    base: Annotated[str, typer.Option(help="First level of the nodes' topics.")] = "holdfast",
+    broker: at_broker.Broker = "127.0.0.1:1883",
+    user: at_broker.User = None,
+    password_file: at_broker.PasswordFile = None,
+    tls: at_broker.Tls = False,
+    ca: at_broker.Ca = None,
+    base: at_broker.Base = "holdfast",
     first: Annotated[int, typer.Option(min=1, help="So many nodes begin; the others follow when these have kept it.")] = 1,
     at_once: Annotated[int, typer.Option(min=1, help="So many nodes at a time.")] = 8,
     stop_after: Annotated[int, typer.Option(min=1, help="No further node is told once so many have failed.")] = 1,
@@ -50,8 +50,8 @@ def update(
         raise BenchError("cannot read %s: %s" % (bundle, e.strerror)) from None
     except (ValueError, KeyError):
         raise BenchError("%s is no bundle: `holdfast bundle` makes them" % bundle) from None
-    server = Server(address("broker", broker, 1883), base, user, secret(password_file, "HOLDFAST_MQTT_PASSWORD", "password_file"),
-                    load(tls=True, ca=ca).tls_context() if tls else None).start()
+    at, login = at_broker.login(broker, user, password_file, tls, ca)
+    server = Server(at, base, **login).start()
     try:
         names = server.known() if everybody else list(dict.fromkeys(nodes))
         if not names:

@@ -76,6 +76,8 @@ class SimRig(Rig):
         self.sims = {}
         self._numbers = itertools.count(1)
         self.publish = self._publish
+        self.update = self._each("update")
+        self.setup = self._each("setup")
 
     def fault(self, name, boards, args, rng):
         return SimFault([self.sims[b] for b in boards], name, args, "f%d" % next(self._numbers))
@@ -83,6 +85,13 @@ class SimRig(Rig):
     def check_fault(self, name, boards, args=None):
         if "sim" not in catalogue()[name].how:
             raise Cannot("fault %s cannot be made in the simulation" % name)
+
+    def _each(self, what):
+        """Has every board of an action carry it out."""
+        def carry_out(action):
+            for name in action["boards"]:
+                self.sims[name].order(what, action=action)
+        return carry_out
 
     def _publish(self, board, topic, payload, qos, retain):
         self.sims[board].order("publish", topic=topic, payload=payload.decode(), qos=qos, retain=retain)

@@ -13,14 +13,13 @@ from ..world.pieces import Pieces
 def updates(plan, options, address, stack, user=None, password=None):
     """A function that carries out an action `update` of the plan: it returns at once, the bundle is served until the run is over."""
     numbers = itertools.count(int(time.time()) % 1_000_000)
-    servers = []
 
     def begin(action):
-        if not servers:
-            servers.append(Server(address, plan["config"].get("base", "holdfast"), user, password).start())
-            stack.callback(servers[0].stop)
+        # A server each: several may be under way at once, each with a bundle of its own.
+        server = Server(address, plan["config"].get("base", "holdfast"), user, password).start()
+        stack.callback(server.stop)
         wanted = action["update"]
         pieces = Pieces(io.BytesIO(releases.bundle(wanted, plan["config"].get("update_key"), options.firmware)))
-        servers[0].roll(Rollout(pieces, action["boards"], servers[0].publish, next(numbers), limit_s=wanted["limit_s"], first=len(action["boards"]),
+        server.roll(Rollout(pieces, action["boards"], server.publish, next(numbers), limit_s=wanted["limit_s"], first=len(action["boards"]),
                                 at_once=len(action["boards"]), stop_after=len(action["boards"]) + 1))
     return begin

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..errors import TimedOut
 from ..safepoint import interrupt
-from .runner import LOOK_MS, SPIN_S, SimulationError, _command, _event, _last_line, _prepare, _processor_s, _share_kb, interpreter
+from .runner import CUTS_FLASH, LOOK_MS, SPIN_S, SimulationError, _command, _event, _last_line, _prepare, _processor_s, _share_kb, interpreter
 
 ORDER_LIMIT_S = 120  # real time that one order may take, hours of virtual time included
 CHUNK_MS = 60_000  # time passes in such pieces, so that one order never takes long
@@ -29,7 +29,9 @@ class SteppedSim:
         self.name, self.now_ms = spec.board, 0
         self._folder = tempfile.TemporaryDirectory(prefix="holdfast-sim-", ignore_cleanup_errors=True)
         work = Path(self._folder.name)
-        _prepare(replace(spec, plan={}, world={**(spec.world or {}), "stepped": True}), work)
+        # Only what needs something of its own inside: the rest is the host's to say.
+        actions = [action for action in spec.plan.get("actions", ()) if action["do"] in ("update", "setup") or action.get("fault") in CUTS_FLASH]
+        _prepare(replace(spec, plan={"actions": actions}, world={**(spec.world or {}), "stepped": True}), work)
         micropython = interpreter()
         heap_kb = spec.heap_kb * micropython.bits // 32 + _share_kb(micropython, work)
         self._process = subprocess.Popen(_command(micropython, heap_kb), cwd=work, env={"MICROPYPATH": "lib:.frozen"}, stdin=subprocess.PIPE,

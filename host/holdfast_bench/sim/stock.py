@@ -34,7 +34,7 @@ def stock_spec(plan, firmware=None, seed=None, **world):
                                            for b in brokers]}
     config = json.loads(bundle.make_config(secrets, settings, example=folder / "config.example.json"))
     world["prefix"] = "%s/%s/" % (config.get("base", "holdfast"), config["id"])
-    updates = [action for action in plan.get("actions", ()) if action["do"] == "update"]
+    updates = [action for action in plan.get("actions", ()) if action["do"] == "update" and plan["boards"][0] in action["boards"]]
     bundles = {action["id"]: releases.bundle(action["update"], config.get("update_key"), firmware) for action in updates}
     return runner.Spec(bundles=bundles, plan=plan, config=config, firmware=folder, wifi=wifi, brokers=brokers,
                        seed=plan["seed"] if seed is None else seed, board=plan["boards"][0], world=world,

@@ -1,60 +1,39 @@
-"""Serves a bundle at a broker: a connection, and a rollout over it. May use: the monitor's link, rollout. Its own thread is the link's."""
+"""Serves a bundle at a broker: a connection, and a rollout over it. May use: the monitor's link and its quiet owner, rollout. Its own thread is the link's."""
 
 import threading
 import time
 import uuid
 
-from ..errors import BenchError, TimedOut
+from ..errors import BenchError
 from ..monitor.link import Link
+from ..monitor.quiet import Quiet
 
-CONNECT_LIMIT_S = 15
 RECONNECT_MS = (300, 3000)
-PATIENCE_S = 0.2
 LISTEN_S = 2.0      # for the retained status of every node
 TOPICS = ("piece", "reply", "update", "status")
 SESSION_S = 3600    # what a node says last waits so long for us
 
 
-class Listener:
+class Listener(Quiet):
     """Subscribed to `filters` at the broker `at` (host, port): heard((topic, payload)) for each message that is not a retained one, in the link's thread."""
 
     def __init__(self, at, filters, heard=lambda message: None, user=None, password=None, tls=None):
+        super().__init__()
         self._at, self._heard = at, heard
-        self._up, self._mids = threading.Event(), []
-        self._link = Link(self, at, "holdfast-host-" + uuid.uuid4().hex[:10], filters, user, password, session_s=SESSION_S, pauses=RECONNECT_MS, tls=tls)
+        self.link = Link(self, at, "holdfast-host-" + uuid.uuid4().hex[:10], filters, user, password, session_s=SESSION_S, pauses=RECONNECT_MS, tls=tls)
 
     def start(self):
         """Returns when the broker has accepted. Raises BenchError when it refuses or is not there."""
-        self._link.start()
-        deadline = time.monotonic() + CONNECT_LIMIT_S
-        while not self._up.wait(0.05):
-            why = self._link.why_down if self._link.failures else None
-            if why == "no MQTT 5":
-                why = None      # it is tried with 3.1.1 then
-            if why or time.monotonic() > deadline:
-                self.stop()
-                if why:
-                    raise BenchError("no session at the broker %s:%d: %s" % (*self._at, why))
-                raise TimedOut("the broker at %s:%d to accept a subscription" % self._at, CONNECT_LIMIT_S * 1000)
+        why = self.connect(self._at, lambda why: why != "no MQTT 5")    # it is tried with 3.1.1 then
+        if why:
+            raise BenchError("no session at the broker %s:%d: %s" % (*self._at, why))
         return self
 
-    def stop(self):
-        self._link.stop()
-
     def publish(self, topic, payload, qos):
-        self._link.publish(topic, payload, qos, False)
-
-    # -- the link's owner, in its thread -------------------------------------------------------------------------------
-
-    def up(self, kept):
-        self._up.set()
-
-    def down(self, why):
-        self._mids = []
+        self.link.publish(topic, payload, qos, False)
 
     def received(self, raw_topic, payload, qos, retain, dup, mid):
-        if qos:
-            self._mids.append(mid)
+        self.took(qos, mid)
         topic = raw_topic.decode("utf-8", "replace")
         if retain:
             self.kept(topic, payload)
@@ -63,20 +42,6 @@ class Listener:
 
     def kept(self, topic, payload):
         """A retained message."""
-
-    def turn(self, now):
-        if self._mids and self._link.open:
-            self._link.ack(self._mids)
-            self._mids = []
-
-    def patience(self):
-        return PATIENCE_S
-
-    def hungry(self):
-        return True
-
-    def may_end(self):
-        return True
 
 
 class Server(Listener):

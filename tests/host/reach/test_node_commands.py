@@ -126,7 +126,7 @@ def test_a_fleet_is_updated_and_each_byte_arrives(broker, node, bundle, tmp_path
     got, result = [], tmp_path / "result.json"
     for name in ("a", "b", "c"):
         there = node(name, fetching("kept", got))
-        there._listener._link.publish("holdfast/%s/status" % name, b"online", 1, True)
+        there._listener.link.publish("holdfast/%s/status" % name, b"online", 1, True)
     code, said = holdfast("update", bundle, "--all", "--broker", "127.0.0.1:%d" % broker.port, "--json", result, "--within-s", LIMIT_S)
     assert code == 0, said
     assert [n["state"] for n in json.loads(result.read_text())] == ["kept"] * 3

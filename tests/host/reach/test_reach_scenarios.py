@@ -4,12 +4,14 @@ import pytest
 
 from holdfast_bench.checks import judge
 from holdfast_bench.checkout import SCENARIOS
+from holdfast_bench.places import sim as places
+from holdfast_bench.places.options import Options
 from holdfast_bench.scenario.load import load
 from holdfast_bench.scenario.plan import compile_plan
 from holdfast_bench.sim import stock
 from holdfast_bench.sim.runner import idle_plan
 
-NAMES = ["broker_list", "config_power_cut", "config_wrong", "dtu", "first_setup", "first_setup_power_cut", "frame_envelope", "frames_gateway", "frames_udp", "modem_gone", "paths_cable", "paths_cellular", "paths_networks", "paths_quality", "standby", "update", "update_broken", "update_refused", "websocket"]
+NAMES = ["broker_list", "config_power_cut", "config_wrong", "dtu", "first_setup", "first_setup_power_cut", "frame_envelope", "frames_gateway", "frames_udp", "modem_gone", "paths_cable", "paths_cellular", "paths_networks", "paths_quality", "standby", "update", "update_broken", "update_duty", "update_refused", "websocket"]
 GATEWAY = {"brokers": [{"protocol": "frames", "port": 7180}]}
 WEBSOCKET = {"brokers": [{"transport": "ws", "port": 80}]}
 ELSEWHERE = ["ap_outage", "broker_restart", "half_open", "refused"]
@@ -50,3 +52,11 @@ def test_a_proxy_that_closes_idle_links_is_kept_awake_by_the_heartbeat(ping_s, c
     events = stock.run({**idle_plan(400_000), "config": config})
     assert bool([e for e in events if e["ev"] == "err"]) == closes
     assert [e for e in events if e["ev"] == "state" and e.get("new") == "online"]
+
+
+def test_a_fleet_is_updated_whatever_happens_to_one_of_it():  # R42
+    plan = compile_plan(load(SCENARIOS / "update_fleet.toml"), "update_fleet", 3)
+    result = places.run(plan, Options())
+    assert result.verdict == "good", result.findings
+    kept = {e["src"] for e in result.events if e["ev"] == "update" and e.get("state") == "kept"}
+    assert kept == {"board/b1", "board/b2", "board/b3"}

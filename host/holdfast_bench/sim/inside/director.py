@@ -130,11 +130,7 @@ class Director:
             self._stop("`%s`: the simulation cannot do %r" % (action["id"], do))
 
     def _update(self, action):
-        rig = self._rig
-        rig.update = rig.bundles[action["id"]]
-        payload = rig.update.announcement(action["id"], action["update"]["limit_s"])
-        for broker in rig.brokers:
-            broker.broker.publish((rig.prefix + "cmd/update").encode(), payload, 1, False)
+        self._rig.announce(action)
         self._note("update", "id", action["id"], "boards", action["boards"], "version", action["update"]["version"])
 
     def _fault(self, action):

@@ -2,7 +2,7 @@
 
 Orders come as JSON lines on stdin, answers go out as lines "=<JSON>"; while the world waits for an order its time stands still.
 `{"do": "until", "ms": T}` lets time pass until T (ms since the run began) and is answered then; all others are answered at once:
-`fault` (id, fault, args), `evidence` (id), `end` (id), `command` (command), `publish` (topic, payload, qos, retain), `over`.
+`fault` (id, fault, args), `evidence` (id), `end` (id), `command` (command), `publish` (topic, payload, qos, retain), `update` and `setup` (action), `over`.
 Every answer has the present time as `ms`. May use: the fault catalogue, the rig.
 """
 
@@ -20,7 +20,7 @@ class Puppet:
         self._kernel = rig.kernel
         self._faults = {}       # id -> Fault
         self._orders = {"fault": self._fault, "evidence": self._evidence, "end": self._end, "command": self._command,
-                        "publish": self._publish}
+                        "publish": self._publish, "update": self._update, "setup": self._setup}
 
     def start(self):
         self._kernel.after(0, self._attend)
@@ -58,6 +58,12 @@ class Puppet:
     def _publish(self, order):
         for broker in self._rig.brokers:
             broker.broker.publish(order["topic"].encode(), order["payload"].encode(), order["qos"], order["retain"])
+
+    def _update(self, order):
+        self._rig.announce(order["action"])
+
+    def _setup(self, order):
+        self._rig.phone(self._rig, order["action"]["setup"])
 
     def _over(self, _):
         """Again and again: a reset that comes at the same instant would hide the first one."""

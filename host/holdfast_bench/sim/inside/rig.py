@@ -113,7 +113,7 @@ class Rig:
         chip.on_block = self._blocked
         self.bundles = {}           # id of an action that updates: its Pieces; opened now, the chip's files are all there is later
         for action in spec["plan"].get("actions", ()):
-            if action["do"] == "update":
+            if action["do"] == "update" and self.board in action["boards"]:
                 from ...world.pieces import Pieces
                 self.bundles[action["id"]] = Pieces(open("bundle-" + action["id"], "rb"))
         self.phone = None           # class of the phone of whoever sets the node up; likewise
@@ -193,6 +193,13 @@ class Rig:
             self.history.chip("radio", "what", name, "static", True)
         else:
             self.history.chip("radio", "what", name)
+
+    def announce(self, action):
+        """New firmware for the node; its bundle is served from now on."""
+        self.update = self.bundles[action["id"]]
+        payload = self.update.announcement(action["id"], action["update"]["limit_s"])
+        for broker in self.brokers:
+            broker.broker.publish((self.prefix + "cmd/update").encode(), payload, 1, False)
 
     def move_lease(self, ip):
         """The router gives the chip another address from now on; nothing passes for the old one."""

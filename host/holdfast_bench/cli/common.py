@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ..boards import find
+from ..boards.ports import choose
 from ..errors import BenchError
 
 WIDTH = 150  # of lines that no terminal limits
@@ -18,6 +20,18 @@ out = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in
 err = Console(stderr=True, highlight=False)
 
 JSON_HELP = "Write the result as JSON to this file (- for standard output)."
+
+
+def board_and_port(board, port):
+    """(port, speed) of --board and --port, for commands that work on one board over its serial port. Raises BenchError."""
+    if board == "sim":
+        raise BenchError("the simulation takes the firmware from the checkout and has no serial port: there is nothing to deploy or set up")
+    if board == "twin":
+        if port is None:
+            raise BenchError("which twin? Start one with `holdfast twin` and give the port it prints with --port")
+        return port, 115200
+    found = find(board)
+    return choose(board, found, port), found.baud
 
 
 def told(command):

@@ -7,13 +7,11 @@ from typing import Annotated, Literal, Optional
 import typer
 
 from .. import deploy as deploying
-from ..boards import find
-from ..boards.ports import choose
 from ..deploy import bundle
 from ..deploy.overlay import with_application
 from ..errors import BenchError
 from . import completion
-from .common import assignments, out, told
+from .common import assignments, board_and_port, out, told
 
 
 def register(app):
@@ -35,15 +33,7 @@ def deploy(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
 ):
     """Deploy the firmware: only what has changed travels, and the board starts with it."""
-    if board == "sim":
-        raise BenchError("the simulation takes the firmware from the checkout: there is nothing to deploy")
-    if board == "twin":
-        if port is None:
-            raise BenchError("which twin? Start one with `holdfast twin` and give the port it prints with --port")
-        at, baud = port, 115200
-    else:
-        found = find(board)
-        at, baud = choose(board, found, port), found.baud
+    at, baud = board_and_port(board, port)
     if no_config and (secrets or setting):
         raise BenchError("--no-config: then there is nothing for --secrets and --set")
     config = None if no_config else bundle.make_config(bundle.read_secrets(secrets), assignments(setting))

@@ -7,12 +7,10 @@ from typing import Annotated, Optional
 import typer
 
 from .. import provision as provisioning
-from ..boards import find
-from ..boards.ports import choose
 from ..deploy import bundle
 from ..errors import BenchError
 from . import completion
-from .common import JSON_HELP, assignments, out, told, write_json
+from .common import JSON_HELP, assignments, board_and_port, out, told, write_json
 
 
 def register(app):
@@ -28,15 +26,7 @@ def provision(
     json_file: Annotated[Optional[str], typer.Option("--json", help=JSON_HELP)] = None,
 ):
     """Set a node up that has no configuration. Status 0: it is online with it; 1: it could not, and why; 2: not known."""
-    if board == "sim":
-        raise BenchError("the simulation has no serial port")
-    if board == "twin":
-        if port is None:
-            raise BenchError("which twin? Start one with `holdfast twin` and give the port it prints with --port")
-        at, baud = port, 115200
-    else:
-        found = find(board)
-        at, baud = choose(board, found, port), found.baud
+    at, baud = board_and_port(board, port)
     config = json.loads(bundle.make_config(bundle.read_secrets(secrets), assignments(setting)))
     became = provisioning.provision(at, board, config, baud, lambda text: out.print("  " + text, markup=False))
     write_json({"port": str(at), "state": became or "unknown"}, json_file)

@@ -61,6 +61,8 @@ def _interrupt(line, name, limit_s):
     seen, deadline = b"", time.monotonic() + limit_s
     line.write(b"\r\x02")  # out of raw mode, should it be in it
     while not seen.endswith(PROMPT):
+        if time.monotonic() > deadline and not seen:
+            raise BenchError("%s says nothing for %.0f s, not even to Ctrl-C: is it the right port, and is MicroPython on it (`holdfast flash`)?" % (name, limit_s))
         if time.monotonic() > deadline:
             raise TimedOut("a prompt of %s" % name, limit_s * 1000, seen[-80:].decode("utf-8", "replace").strip() or None)
         line.write(b"\x03")

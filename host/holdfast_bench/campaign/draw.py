@@ -33,6 +33,8 @@ def draw(seed, hours):
     config = _config(_stream(seed, "config"), world["named"])
     run_s = round(hours * 3600)
     steps = schedule.steps(_stream(seed, "schedule"), run_s, config, world)
+    # Of a stream of its own, so that the other seeds mean what they meant before there was more than one path.
+    steps = _ways(_stream(seed, "ways"), config, world, steps, run_s)
     recover_s = recovery_s(config, world, steps, run_s)
     return Drawn(seed, Scenario(
         title="What seed %d draws for %g h" % (seed, hours), places=["sim"], application="streams", seed=seed, run_s=run_s, proofs=False,
@@ -84,6 +86,28 @@ def _config(rng, named):
     return config
 
 
+def _ways(rng, config, world, steps, run_s):
+    """In one seed of four more than one way: several Wi-Fi networks, a cable, a second connection kept open to a backup broker. Returns the
+    steps, with what befalls those."""
+    if rng.random() >= 0.25:
+        return steps
+    if world["brokers"] > 1 and rng.random() < 0.5:
+        config["standby_s"] = rng.choice((20, 120, 600))
+    kind = rng.choice(("none", "networks", "lan", "lan", "both"))
+    if kind == "none" and "standby_s" in config:
+        return steps
+    order = ["wifi"]
+    if kind in ("networks", "both", "none"):
+        world["networks"] = 2
+    if kind in ("lan", "both"):
+        world["lan"] = True
+        order = rng.choice((["lan", "wifi"], ["lan", "wifi"], ["wifi", "lan"]))
+    config["paths"] = {"order": order, "return_s": rng.choice((5, 20, 60))}
+    if "lan" in order:
+        config["paths"]["lan"] = {"phy": "LAN8720", "addr": 1, "mdc": 23, "mdio": 18, "power": 12}
+    return schedule.with_ways(rng, steps, run_s, world)
+
+
 def _per_s(streams):
     return sum(kind["burst"] * 1000 / kind["period_ms"] for kind in streams)
 
@@ -104,7 +128,8 @@ def recovery_s(config, world, steps, run_s):
     if any(step.get("fault") == "login_refused" for step in steps):
         wait_s = max(wait_s, config["barred_ms"] / 1000)
     join_s, dial_s, boot_s = 8 + 20, 6 * max(1, world["delay_ms"] * 8 / 1000), 5
-    return round(2 * (wait_s + join_s + dial_s) + boot_s + (25 if world["named"] else 0))
+    ways = 1 + (world.get("networks", 1) - 1) + world.get("lan", False)
+    return round(2 * (wait_s + (join_s + dial_s) * ways) + boot_s + (25 if world["named"] else 0))
 
 
 def _backlog_s(config, world):

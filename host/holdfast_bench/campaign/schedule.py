@@ -55,6 +55,27 @@ def steps(rng, run_s, config, world):
                 t += rng.uniform(0, 5)
 
 
+ON_ONE_WAY = ("loss", "slow_link")      # of several
+
+
+def with_ways(rng, steps, run_s, world):
+    """The steps where there are several ways: some faults befall another one than the first Wi-Fi network, the cable is pulled."""
+    for step in steps:
+        if step["fault"] == "ap_gone" and world.get("networks", 1) > 1:
+            step["which"] = rng.choice((0, 1, 1, 2))
+        if step["fault"] in ON_ONE_WAY and world.get("lan") and rng.random() < 0.5:
+            step["way"] = "lan"
+    pulled, t = [], FIRST_S
+    while world.get("lan"):
+        t += rng.expovariate(1 / (2 * MEAN_PAUSE_S))
+        if t >= run_s:
+            break
+        for_s = round(min(_duration(rng), max(0.2, run_s - t)), 3)
+        pulled.append({"fault": "cable_pulled", "at_s": round(t, 3), "for_s": for_s, "id": "cable_pulled-%d" % (len(pulled) + 1)})
+        t += for_s
+    return sorted(steps + pulled, key=lambda step: step["at_s"])
+
+
 def _step(rng, name, t, run_s, config):
     _, momentary, args = FAULTS[name]
     step = {"fault": name, "at_s": round(t, 3)}

@@ -18,12 +18,15 @@ def deaf(case):
     hangs = [e["t"] for e in case.of("bench", "fault") if e["fault"] == "watchdog_hang"]
     changes = [(e["t"], e["new"]) for e in case.of("board", "state")]
     lives = [e["t"] for e in case.of("chip", "reset")]
+    paths = [(e["t"], e.get("path", "wifi")) for e in case.of("board", "link") if e.get("up")]
     findings = []
     for e in case.of("bench", "fault"):
         at = e["t"]
         if e["fault"] != "blackhole" or ends.get(e["id"], at) - at < limit_ms or any(at - AROUND_MS <= t <= at + limit_ms for t in hangs):
             continue
         before = [new for t, new in changes if t <= at][-1:]
+        if not ([path for t, path in paths if t <= at] or ["wifi"])[-1].startswith("wifi"):
+            continue    # the hole is in the air, and the node goes by cable
         if not any(at < e["t"] <= at + limit_ms and e["src"].startswith("board/") for e in case.events):
             continue    # it is switched off, or has nothing to say
         noticed = any(at < t <= at + limit_ms and new not in CONNECTED for t, new in changes)

@@ -35,6 +35,17 @@ def test_a_seed_draws_the_same_today_and_tomorrow():
     assert draw(5, 1).scenario.config == draw(5, 3).scenario.config
 
 
+def test_some_seeds_have_more_than_one_way_to_the_broker():  # R25, R29, R44
+    scenarios = [draw(seed, 1).scenario for seed in range(200)]
+    paths = [s.config["paths"]["order"] for s in scenarios if "paths" in s.config]
+    assert 20 <= len(paths) <= 80 and ["lan", "wifi"] in paths and ["wifi", "lan"] in paths and ["wifi"] in paths
+    assert any("standby_s" in s.config for s in scenarios)
+    assert all(s.world["brokers"] > 1 for s in scenarios if "standby_s" in s.config)
+    assert all(("lan" in s.config.get("paths", {})) == s.world.get("lan", False) for s in scenarios)
+    pulled = [s for s in scenarios if any(step.fault == "cable_pulled" for step in s.step)]
+    assert len(pulled) >= 10 and all(s.world["lan"] for s in pulled)
+
+
 def test_trial_heals_recovers_and_loses_nothing():  # R31, R44
     done = trial(3, 0.1)
     assert done.verdict == "good", done.findings

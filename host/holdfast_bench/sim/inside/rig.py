@@ -207,7 +207,8 @@ class Rig:
         self.air.passes = self._passes_by_address
 
     def _passes_by_address(self):
-        return self.chip.wifi.ip == self.dhcp.lease.ip and self.chip.wifi.passes()
+        wifi = self.chip.wifi
+        return (wifi.ip == self.dhcp.lease.ip or wifi.ap is not self.ap) and wifi.passes()
 
     def broker_hosts(self):
         """The machines brokers run on, each once."""

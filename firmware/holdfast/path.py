@@ -53,7 +53,7 @@ class Wifi:
         self._stamp = stamp
         self.net = block.peek(_NETWORK, "B")[0] % len(cfg["wifi"])
         self._told = False  # does the driver know the network? (connect() with arguments, in this life)
-        self._leased = False  # is the address a remembered one?
+        self.leased = False  # is the address a remembered one?
         self._tries = 0  # since the path was up
         self._quick_ms = _QUICK_MS
         self._walked = self.wide = True
@@ -111,10 +111,10 @@ class Wifi:
     def _set_address(self, net):
         ip, gateway, dns, prefix, since = self._block.peek(_LEASE, _LEASE_FORM)
         # One that is younger than now has an unknown age: stamps went back, because the clock was set just before a reset.
-        self._leased = bool(since and 0 <= self._stamp() - since < self._cfg["lease_s"] * 10)
+        self.leased = bool(since and 0 <= self._stamp() - since < self._cfg["lease_s"] * 10)
         if net["static"]:
             _try(self.wlan.ifconfig, tuple(net["static"]))
-        elif self._leased:
+        elif self.leased:
             mask = pack(">I", (0xFFFFFFFF << 32 - prefix) & 0xFFFFFFFF)
             _try(self.wlan.ifconfig, (_text(ip), _text(mask), _text(gateway), _text(dns)))
         else:
@@ -139,14 +139,14 @@ class Wifi:
         self._tries = 0
         block.poke(_NETWORK, "B", self.net)
         block.poke(_RADIO, _RADIO_FORM, self._cfg["wifi"][self.net]["bssid"] or b"", channel)
-        if not self._leased:
+        if not self.leased:
             ip, mask, gateway, dns = map(_packed, self.wlan.ifconfig())
             prefix = bin(int.from_bytes(mask, "big")).count("1")
             block.poke(_LEASE, _LEASE_FORM, ip, gateway, dns, prefix, self._stamp())
 
     # Has a remembered address been used for as long as it may? The next attempt then asks for a new one.
     def stale(self):
-        return self._leased and self._stamp() - self._block.peek(_LEASE, _LEASE_FORM)[4] >= self._cfg["lease_s"] * 10
+        return self.leased and self._stamp() - self._block.peek(_LEASE, _LEASE_FORM)[4] >= self._cfg["lease_s"] * 10
 
     # The remembered address led nowhere: the next attempt asks DHCP.
     def forget(self):

@@ -70,6 +70,7 @@ class Paths:
         self._target = None  # the path to go to next
         self._left = False  # the path in use is up, but given up
         self._blamed = 0  # tries in a row that it may be to blame for
+        self._begun = False  # was there an attempt at a Wi-Fi network since one was last in use?
         self._watching = None
         self.settling = False
         for driver, net in members:
@@ -116,6 +117,7 @@ class Paths:
             driver.use(net)
             if net in self._radios:
                 self._block.poke(_RADIO, _RADIO_FORM, self._radios[net])
+        self._begun = self._begun or net is not None
         return driver.begin()
 
     def associating(self, gone_ms, limit):
@@ -123,7 +125,14 @@ class Paths:
 
     def learn(self, took_ms):
         driver, net = self._members[self.at]
-        driver.learn(took_ms)
+        if net is None:
+            driver.learn(took_ms)
+        else:
+            leased = driver.leased
+            driver.leased = leased or not self._begun  # it was up already: the address that is remembered is no younger now
+            driver.learn(took_ms)
+            driver.leased = leased
+            self._begun = False
         for other, _ in self._members:
             if other is not driver:
                 other.close()  # Ethernet stays on

@@ -166,9 +166,11 @@ def test_stopped_reading_reaches_old_and_new_connections_and_excuses_their_silen
     assert not old.paused and not wire.paused
 
 
-def test_forgotten_session_is_not_present(bench):
-    bench.client("c", clean=False)
-    bench.broker.forget(b"c")
+@pytest.mark.parametrize("clean", (False, True))
+def test_forgotten_session_is_not_present(bench, clean):
+    old = bench.client("c", clean=clean)
+    bench.broker.forget()
+    assert old.ended == "rst"
     assert bench.client("c", clean=False).take() == CONNACK
 
 

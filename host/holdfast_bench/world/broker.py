@@ -118,7 +118,8 @@ class Broker:
             if session:
                 if session.link:
                     session.link.close("session forgotten", True)
-                self._drop_session(session)
+                if known in self.sessions:      # a clean one has ended with its connection
+                    self._drop_session(session)
 
     def kick(self, client_id=None, reset=False):
         """Close the connection of one client, or of all; sessions stay. Returns how many."""

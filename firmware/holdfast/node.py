@@ -234,14 +234,18 @@ class Node:
         return made
 
     # Decorator: calls handler(topic, payload) for messages below "<base>/<id>/" that fit `pattern` (topic: str, payload:
-    # bytes). May be used at any time. Raises ValueError for a bad pattern.
+    # bytes). May be used at any time. Raises ValueError for a bad pattern or QoS, and for more handlers than one message may be for.
     def on(self, pattern, qos=1):
         def register(handler):
-            if self.router.add(pattern, qos, handler) and self.supervisor:
-                self.supervisor.want(pattern, qos)
+            self.router.check(pattern, qos, _HANDLERS_MAX)
+            self._listen(pattern, handler, qos)
             return handler
 
         return register
+
+    def _listen(self, pattern, handler, qos=1):
+        if self.router.add(pattern, qos, handler) and self.supervisor:
+            self.supervisor.want(pattern, qos)
 
     # Calls handler(name, fields) for every event: state, link, drop, err, ... Usable as a decorator.
     def on_event(self, handler):
@@ -325,15 +329,15 @@ class Node:
 
         cfg = self.config
         self._load_network()
-        self.on("cmd/resend")(self._asked)
+        self._listen("cmd/resend", self._asked)
         if cfg["remote"]:
-            self.on("cmd/ping", 0)(self._remote)
-            self.on("cmd/reset")(self._remote)
-            self.on("cmd/config")(self._remote)
+            self._listen("cmd/ping", self._remote, 0)
+            self._listen("cmd/reset", self._remote)
+            self._listen("cmd/config", self._remote)
         if cfg["broker_list"]:
-            self.on("cmd/brokers")(self._remote)
+            self._listen("cmd/brokers", self._remote)
         if cfg["update_key"]:
-            self.on("cmd/update")(self._remote)
+            self._listen("cmd/update", self._remote)
         if cfg["log"] != "none":
             from .log import Log
 

@@ -27,10 +27,34 @@ def check_pattern(pattern):
             raise ValueError("bad topic pattern %r: + and # stand alone, # comes last" % pattern)
 
 
+# Is there a topic that fits both patterns?
+def meet(one, other):
+    p = one.split("/")
+    q = other.split("/")
+    n = min(len(p), len(q))
+    for i in range(n):
+        if p[i] == "#" or q[i] == "#":
+            return True
+        if p[i] != q[i] and p[i] != "+" and q[i] != "+":
+            return False
+    rest = p[n:] + q[n:]
+    return not rest or rest[0] == "#"
+
+
 class Router:
     def __init__(self):
         self._routes = []  # (pattern, handler), in the order of registration
         self.patterns = []  # (pattern, QoS), each pattern once
+
+    # May the application have a handler for the pattern? Raises ValueError for a bad one, and when one message could be for more than `most` handlers:
+    # so many can run at one time, and the message would be acknowledged before that shows.
+    def check(self, pattern, qos, most):
+        check_pattern(pattern)
+        if qos not in (0, 1, 2):
+            raise ValueError("qos %r: 0, 1 or 2" % qos)
+        near = [known for known, _ in self._routes if meet(known, pattern)]
+        if len(near) >= most and max([sum([meet(one, other) for other in near]) for one in near]) >= most:
+            raise ValueError("topic pattern %r: there are %d handlers for such messages, and no more can run at one time" % (pattern, most))
 
     # True when the broker must be asked for the pattern. Raises ValueError for a bad one.
     def add(self, pattern, qos, handler):

@@ -151,6 +151,42 @@ async def slow(topic, payload):
     assert len(refused) == 24 and refused[0]["msg"] == "16 handlers still run" and s.lost == 0
 
 
+def test_more_handlers_than_one_message_may_be_for_are_refused_at_once():
+    app = """
+import asyncio
+import holdfast
+node = holdfast.Node("config.json")
+
+async def slow(topic, payload):
+    await asyncio.sleep(1)
+    node.publish("did", payload)
+
+def refused(pattern, qos=1):
+    try:
+        node.on(pattern, qos)(slow)
+    except ValueError as e:
+        node.publish("refused", str(e))
+
+for i in range(15):
+    node.on("order/+")(slow)
+node.on("order/#")(slow)
+node.on("other/+")(slow)
+refused("+/one")
+refused("order")
+refused("order/one/two")
+refused("elsewhere/#", 3)
+for i in range(20):
+    node.on("many/%d" % i)(slow)
+node.on("many/#")(slow)
+node.on("other/#")(slow)
+node.run()
+"""
+    s = Story(publish("first", 20, "order/one", "x"), run_s=60, app=app)
+    told = [p for _, p in s.arrived("refused")]
+    assert len(told) == 2 and told[0].startswith("topic pattern '+/one': there are 16 handlers for such messages") and told[1] == "qos 3: 0, 1 or 2"
+    assert len(s.arrived("did")) == 16 and not s.of("err")
+
+
 def test_application_that_ends_leaves_a_node_that_goes_on():
     app = """
 import holdfast

@@ -28,8 +28,8 @@ def check_pattern(pattern):
 
 
 # Is there a topic that fits both patterns?
-def meet(one, other):
-    p = one.split("/")
+def meet(pattern, other):
+    p = pattern.split("/")
     q = other.split("/")
     n = min(len(p), len(q))
     for i in range(n):
@@ -53,7 +53,7 @@ class Router:
         if qos not in (0, 1, 2):
             raise ValueError("qos %r: 0, 1 or 2" % qos)
         near = [known for known, _ in self._routes if meet(known, pattern)]
-        if len(near) >= most and max([sum([meet(one, other) for other in near]) for one in near]) >= most:
+        if len(near) >= most and max([sum([meet(known, other) for other in near]) for known in near]) >= most:
             raise ValueError("topic pattern %r: there are %d handlers for such messages, and no more can run at one time" % (pattern, most))
 
     # True when the broker must be asked for the pattern. Raises ValueError for a bad one.

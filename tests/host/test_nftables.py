@@ -67,13 +67,13 @@ bench = subprocess.Popen([sys.executable, "-c", '''
 import time
 from packet_lab import *
 from holdfast_bench.drivers.nftables import Nftables
-nft = Nftables("b1", PORT, lambda: BOARD, alive_s=4).start()
+nft = Nftables("b1", PORT, lambda: BOARD, alive_s=10).start()
 nft.set_mode("blackhole")
 print("on", flush=True)
 time.sleep(600)
 '''], stdout=subprocess.PIPE, text=True)
 bench.stdout.readline()
-time.sleep(5)
+time.sleep(11)
 cut = client.say("next", SHORT)
 bench.kill(); bench.wait()
 after = client.hear("next", 60)

@@ -42,7 +42,7 @@ def under(what, rule, settings, times=10, limit_s=60):
     air.remove(own)
     tell(what, said=sorted(set(said)), took=took, other_ms=other_ms, how=how)
 
-under("slow_link", "slow_link", {"delay_ms": 100, "jitter_ms": 0}, 4)
+under("slow_link", "slow_link", {"delay_ms": 600, "jitter_ms": 0}, 3)
 under("loss", "loss", {"p": 0.3, "correlation": 0.25, "direction": "both"}, 12)
 under("jittery_link", "jittery_link", {"profile": "bloat"}, 6)
 under("reorder", "reorder", {"p": 0.5, "late_ms": 60}, 8)
@@ -56,10 +56,10 @@ own = air.add("connect_timeout", 7)
 tell("connect_timeout", said=[client.connect("b", limit_s=0.7), client.say("a")], how=air.evidence(own))
 air.remove(own)
 
-own = air.add("slow_link", 7, delay_ms=3000, jitter_ms=0)
+own = air.add("slow_link", 7, delay_ms=30_000, jitter_ms=0)
 link = air._process.pid
 os.kill(link, signal.SIGKILL)
-said = client.say("a")
+said = client.say("a", 60)
 tell("link killed", said=said, took=client.took_ms, chains=chains())
 air.close()
 
@@ -98,7 +98,7 @@ def seen():
 
 def test_a_delay_holds_for_each_packet_of_this_port_and_no_other(seen):
     slow = seen["slow_link"]
-    assert slow["said"] == ["echo"] and min(slow["took"]) >= 200 and slow["other_ms"] < 200 and slow["how"].endswith("frames delayed")
+    assert slow["said"] == ["echo"] and min(slow["took"]) >= 1200 and slow["other_ms"] < 1200 and slow["how"].endswith("frames delayed")
 
 
 def test_lost_packets_are_sent_again_by_tcp(seen):
@@ -126,7 +126,7 @@ def test_connections_get_no_answer_and_those_that_stand_go_on(seen):
 
 
 def test_packets_pass_when_the_link_dies(seen):
-    assert seen["link killed"]["said"] == "echo" and seen["link killed"]["took"] < 3000 and seen["link killed"]["chains"] == 1
+    assert seen["link killed"]["said"] == "echo" and seen["link killed"]["took"] < 30_000 and seen["link killed"]["chains"] == 1
 
 
 def test_a_bench_that_is_killed_takes_its_fault_with_it_and_leaves_no_rules(seen):

@@ -15,7 +15,7 @@ import pytest
 from holdfast_bench import checkout
 from holdfast_bench.twin.host import KEY, SSID
 
-LIMIT_S = 200
+LIMIT_S = 300
 
 # In the board's network: twins whose `broker` is the bench's machine, reached by the cable. Their serial ports are files that both sides see.
 TWINS = """

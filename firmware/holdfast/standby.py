@@ -34,9 +34,11 @@ def _secured():
 
 
 class Standby:
-    # ends: the brokers. renew_ms: how long a connection is kept without being used.
-    def __init__(self, ends, renew_ms, dial_ms, before_dns, stamp):
+    # ends: the brokers. renew_ms: how long a connection is kept without being used. error(kind, cause): told once when there is no room for it.
+    def __init__(self, ends, renew_ms, dial_ms, before_dns, stamp, error):
         self._ends = ends
+        self._error = error
+        self._told = False
         self._renew_ms = renew_ms
         self._dial_ms = dial_ms
         self._before_dns = before_dns
@@ -87,6 +89,9 @@ class Standby:
         end = self._ends[number]
         gc.collect()
         if gc.mem_free() < _HEAP or end.broker["tls"] and not _room():
+            if not self._told:
+                self._told = True
+                self._error("memory", "no room for a second connection: broker %d is not kept at the ready" % number)
             return False
         line = None
         try:

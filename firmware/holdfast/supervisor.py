@@ -350,7 +350,7 @@ class Supervisor:
             if not self._standby:
                 from .standby import Standby
 
-                self._standby = Standby(self.ends, self._cfg["standby_s"] * 1000, self._cfg["dial_ms"] * 2, self.before_dns, self._stamp)
+                self._standby = Standby(self.ends, self._cfg["standby_s"] * 1000, self._cfg["dial_ms"] * 2, self.before_dns, self._stamp, self._node.error)
             self._standby.start(self.at)
         if self.at and self._return_ms:
             from .failover import watch

@@ -188,9 +188,10 @@ class Duplicate(Rule):
         return TWICE if self.concerns(frame) and self.rng.chance(self.p) else 0
 
 
-# One-way delays in ms beyond the link's own, at the quantiles 0, 1/16 … 15/16, 0.99, 0.999: round trips measured in the field follow a generalised
-# extreme value distribution, with a long tail (M. Di Mauro, A. Liotta: "An Experimental Evaluation and Characterization of VoIP Over an
-# LTE-A Network", IEEE TNSM 2020); the shares of losses in bursts and the spans of delay variation are those of ITU-T G.1050 (2007), profiles A to C.
+# One-way delays in ms beyond the link's own, at the quantiles 0, 1/16 … 15/16, 0.99, 0.999. The numbers are ours; their shape – a long tail, each draw near
+# the one before – is that of measurements: round trips over LTE-A are best described by a generalised extreme value distribution with a long tail (M. Di Mauro, A. Liotta:
+# "An Experimental Evaluation and Characterization of VoIP Over an LTE-A Network", IEEE Transactions on Network and Service Management, 2020, ieeexplore 9096399). That losses
+# come in bursts after Gilbert and Elliott is the model of ITU-T G.1050 (11/2007).
 PROFILES = {
     # name: (delays, thousandths of frames with which a burst of losses begins, of frames with which it ends)
     "lte": ((8, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 24, 27, 32, 41, 68, 133), 0, 1000),

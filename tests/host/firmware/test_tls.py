@@ -154,6 +154,94 @@ def test_frames_in_tls(tmp_path, keys):  # R22, R33
             assert not [line for line in n.seen if line.startswith(("err", "stall"))]
 
 
+class Counted:
+    """A port that leads to another one, and how many connections were made to it."""
+
+    def __init__(self, port):
+        self.made, self._to = 0, port
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near = self._server.accept()[0]
+                self.made += 1
+                far = socket.create_connection(("127.0.0.1", self._to))
+                for a, b in ((near, far), (far, near)):
+                    threading.Thread(target=self._pump, args=(a, b), daemon=True).start()
+
+    @staticmethod
+    def _pump(a, b):
+        with contextlib.suppress(OSError):
+            while data := a.recv(4096):
+                b.sendall(data)
+            b.shutdown(socket.SHUT_WR)
+
+    def close(self):
+        self._server.close()
+
+
+FREE = """
+import sys
+class Esp32:
+    HEAP_DATA = 4
+    def idf_heap_info(kind):
+        return [(200000, %d, %d, %d)]
+sys.modules["esp32"] = Esp32
+"""
+
+
+@contextlib.contextmanager
+def two_brokers(tmp_path, keys, free, heap_kb=None):
+    """(the node with a standby over TLS, the process of its first broker, the port that leads to the second). free: the largest block of the heap that TLS lives in."""
+    with contextlib.ExitStack() as stack:
+        made = []
+        for name in ("first", "second"):
+            (tmp_path / name).mkdir()
+            made.append(mosquitto(tmp_path / name, keys, "broker.test"))
+            stack.callback(made[-1][0].wait)
+            stack.callback(made[-1][0].kill)
+        counted = Counted(made[1][1])
+        stack.callback(counted.close)
+        tls = {"name": "broker.test", "ca": str(keys / "ca.der")}
+        config = {"standby_s": 600, "return_s": 0, "brokers": [{"host": "127.0.0.1", "port": port, "tls": tls} for port in (made[0][1], counted.port)]}
+        yield stack.enter_context(Program(tmp_path, FREE % (free, free, free) + WORK, config, heap_kb=heap_kb)), made[0][0], counted
+
+
+def test_standby_in_tls_is_ready_before_it_is_needed_and_is_what_the_switch_uses(tmp_path, keys):  # R21, R29
+    with two_brokers(tmp_path, keys, 100_000) as (n, first, counted):
+        n.wait("state online")
+        end = time.monotonic() + 60
+        while not counted.made:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        for _ in range(40):     # the handshake is done meanwhile
+            n.wait("ack ")
+        first.kill()
+        n.wait("err ")
+        n.wait("state online")
+        for i in range(20):
+            n.wait("ack ")
+        assert counted.made == 1, "no other connection was needed"
+        acked = [int(line.split()[1]) for line in n.seen if line.startswith("ack")]
+        assert sorted(set(acked)) == list(range(1, max(acked) + 1)), "and nothing is missing"
+
+
+def test_standby_in_tls_that_has_no_room_is_refused_with_a_word_and_the_switch_goes_without(tmp_path, keys):  # R21, R29: the heap of the chip
+    with two_brokers(tmp_path, keys, 40_000) as (n, first, counted):
+        n.wait("err memory no room for a second connection")
+        for _ in range(20):
+            n.wait("ack ")
+        assert not counted.made and len([line for line in n.seen if line.startswith("err memory")]) == 1
+        first.kill()
+        n.wait("state backoff", "state dialing")
+        n.wait("state online")
+        n.wait("ack ")
+        assert counted.made == 1
+
+
 def test_certificate_that_is_over_is_refused(tmp_path, keys):
     process, port = mosquitto(tmp_path, keys, "over.test")
     try:

@@ -1,6 +1,6 @@
 # endpoint.py - one broker: where it is, how it likes to be spoken to, when it may be tried again.
-# May import: errors, retry, transport, transport_tls, transport_udp, transport_ws.   Time (ticks, stamps) is handed in.   Blocks: address(), for DNS: when nothing is remembered, or what is leads
-# nowhere - then again after a minute at the earliest when there was no answer, and twice that each time.
+# May import: errors, lookup, retry, transport, transport_tls, transport_udp, transport_ws.   Time (ticks, stamps) is handed in.   Blocks: address(), for DNS: when nothing is remembered, or what is leads
+# nowhere, and find(), which does not block, got no answer - then again after a minute at the earliest, and twice that each time.
 from micropython import const
 from time import ticks_ms
 
@@ -20,8 +20,8 @@ _ASK_LEAST = const(9600)
 
 
 class Endpoint:
-    # broker: checked settings (host, port, user, password). number: its place in the configuration.
-    def __init__(self, cfg, broker, number, block, stamp):
+    # broker: checked settings (host, port, user, password). number: its place in the configuration. server(): address of the name server.
+    def __init__(self, cfg, broker, number, block, stamp, server):
         self.broker = broker
         self.target = Target(cfg)
         self.patient = False  # wants nothing before its CONNACK
@@ -29,7 +29,10 @@ class Endpoint:
         self.clean = False  # the next session begins with nothing kept
         self._block = block if number < _REMEMBERED else None
         self._spot = 4 * number
+        self._server = server
         self._address = None
+        self._others = []  # further addresses of the last answer
+        self.left = 0  # how many of them have not been tried in this round
         self._named = not broker["host"].replace(".", "").isdigit()
         self._doubted = False  # the address has led nowhere
         self._ask_at = None  # stamp before which DNS is not asked about a doubted address
@@ -62,9 +65,50 @@ class Endpoint:
     def waits(self):
         return self.patient or self.target.trial()
 
+    # Is the name to be asked for?
+    def due(self, stamp):
+        return self._named and (self._address is None or self._doubted and (self._ask_at is None or stamp >= self._ask_at))
+
+    # Asks for all addresses of the name, without blocking; where nobody can tell, address() asks in the port's way. Raises Fault: dns.
+    async def find(self, stamp):
+        from .lookup import look_up
+
+        found = await look_up(self.broker["host"], self._server())
+        if found:
+            known = self._address
+            others = [resolve(text, self.broker["port"]) for text in found]
+            if known in others:  # led nowhere: the last to be tried again
+                others.remove(known)
+                others.append(known)
+            self._address = others.pop(0)
+            self._others = others
+            self.left = len(others)
+            self._doubted = False
+            self._ask_at = stamp + _ASK_OFTEN
+        elif self._address is None:
+            if found is not None:
+                raise Fault("dns", "%s: no such name" % self.broker["host"])
+        elif found is not None or self._pause == _ASK_AGAIN:
+            self._unknown(stamp)
+
+    # On to the next address of the name. False: all have been tried; the next round begins with the last one.
+    def another(self):
+        if not self.left:
+            self.left = len(self._others)
+            return False
+        self.left -= 1
+        self._others.append(self._address)
+        self._address = self._others.pop(0)
+        return True
+
+    # The old address may be right after all: the name server is away, too.
+    def _unknown(self, stamp):
+        self._ask_at = stamp + self._pause
+        self._pause = min(self._pause * 2, _ASK_LEAST)
+
     # The address to dial. before_dns(): called when this is going to block. Raises Fault: dns.
     def address(self, stamp, before_dns):
-        if self._address is None or self._doubted and (self._ask_at is None or stamp >= self._ask_at):
+        if self._address is None or self.due(stamp):
             if self._named:
                 before_dns()
             try:
@@ -74,8 +118,7 @@ class Endpoint:
             except Fault:
                 if self._address is None:
                     raise
-                self._ask_at = stamp + self._pause  # the old one may be right after all: the name server is away, too
-                self._pause = min(self._pause * 2, _ASK_LEAST)
+                self._unknown(stamp)
         return self._address
 
     # Is there an address to dial without asking DNS?
@@ -88,6 +131,7 @@ class Endpoint:
 
     # The broker was there: its address is worth remembering over a reset. The caller commits the block.
     def confirm(self):
+        self.left = len(self._others)
         self._doubted = False
         self._ask_at = None
         self._pause = _ASK_AGAIN

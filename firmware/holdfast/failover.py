@@ -40,6 +40,8 @@ async def connected(end, dial_ms, before_dns, stamp):
     line = end.transport()
     good = False
     try:
+        if end.due(stamp):
+            await end.find(stamp)
         line.dial(end.address(stamp, before_dns))
         await wait_for_ms(writable(line.sock), dial_ms)
         line.read(bytearray(1), True)

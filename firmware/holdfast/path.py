@@ -70,6 +70,10 @@ class Wifi:
     def address(self):
         return self.wlan.ifconfig()[0]
 
+    # The name server; there is one list for all interfaces.
+    def dns(self):
+        return self.wlan.ifconfig()[3]
+
     # Signal in dBm, None when not associated.
     def rssi(self):
         return _try(self.wlan.status, "rssi")

@@ -57,6 +57,9 @@ class Lan:
     def address(self):
         return self._lan.ifconfig()[0]
 
+    def dns(self):
+        return self._lan.ifconfig()[3]
+
     def rssi(self):
         return None
 

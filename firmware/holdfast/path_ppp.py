@@ -64,6 +64,9 @@ class Ppp:
     def address(self):
         return self._ppp.ifconfig()[0]
 
+    def dns(self):
+        return self._ppp.ifconfig()[3]
+
     def rssi(self):
         return None
 

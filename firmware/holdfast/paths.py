@@ -94,6 +94,9 @@ class Paths:
     def address(self):
         return self._members[self.at][0].address()
 
+    def dns(self):
+        return self._members[self.at][0].dns()
+
     def rssi(self):
         return self._members[self.at][0].rssi()
 

@@ -2,7 +2,7 @@
 # May import: asyncio, and everything of the connection (errors, states, ladder, retry, rtt, session,
 # session_frames, session_raw, wire, endpoint, failover, standby, bell).
 # Time: ticks. One task sleeps until its next deadline or until the bell.
-# Blocks: for DNS, asked only when remembered addresses fail; path.py says what the radio costs.
+# Blocks: for DNS, when remembered addresses fail and lookup.py got no answer; path.py says what the radio costs.
 from asyncio import create_task, sleep_ms
 import gc
 from micropython import const
@@ -23,6 +23,7 @@ _POLL_MS = const(30)  # the port has no event for joining; looked at while assoc
 _LINGER_MS = const(50)  # what was written last leaves the chip before the radio goes off
 _TURN_MS = const(20000)  # longest sleep: the watchdog wants to see the task alive
 _DOUBT_MS = const(13000)  # a Wi-Fi that is gone has been noticed by then: asking DNS over it would block for seconds
+_ELSEWHERE = ("timeout", "refused", "gone")  # what another address of the same broker may be better at
 _SWITCH_MS = const(2000)  # for acknowledgements still to come, before another broker is turned to
 # In the resume record: rung of the ladder in use and how often each was used; back-off of the Wi-Fi; broker in use.
 _LADDER = const(33)
@@ -63,7 +64,7 @@ class Supervisor:
         self._wifi = Target(cfg)
         self._wifi.unpack(*block.peek(_WIFI, _WIFI_FORM), ticks_ms(), stamp())
         brokers = cfg["brokers"]
-        self.ends = [Endpoint(cfg, brokers[i], i, block, stamp()) for i in range(len(brokers))]
+        self.ends = [Endpoint(cfg, brokers[i], i, block, stamp(), path.dns) for i in range(len(brokers))]
         self.at = block.peek(_BROKER, "B")[0] % len(brokers)  # the broker in use
         self._choose()
         self._offer = None  # (number of a preferred broker, transport that is connected to it)
@@ -220,8 +221,14 @@ class Supervisor:
             wire.adopt(self._offer[1])
             self._offer = None
         else:
-            wire.dial(end.transport(), end.address(self._stamp(), self.before_dns))
-        limit = end.target.dial_ms(max(self._cfg["dial_ms"], self.rtt.worst_ms * 4), _chance)
+            stamp = self._stamp()
+            if end.due(stamp):
+                await end.find(stamp)
+                self._tried_at = ticks_ms()  # waiting for that has kept nothing else from its work
+            wire.dial(end.transport(), end.address(stamp, self.before_dns))
+        limit = max(self._cfg["dial_ms"], self.rtt.worst_ms * 4)
+        if not end.left:  # otherwise no patience: the next address may be better
+            limit = end.target.dial_ms(limit, _chance)
         now = ticks_ms()
         while wire.opening:
             left = limit - ticks_diff(ticks_ms(), now)
@@ -420,6 +427,8 @@ class Supervisor:
         self._hang_up()
         if kind == "memory":
             gc.collect()
+        if self.state == "dialing" and kind in _ELSEWHERE and not warm and self._path.up() and end.another():
+            return  # to that, at once
         if self.state == "down":
             self._wifi.failed("wifi", self._outage_ms(), 0, now, _chance)
             return self._climb()

@@ -38,7 +38,7 @@ class Rig:
     ap: dict = field(default_factory=dict)  # name → the access point from the inside, see drivers/twin.py
     cable: dict = field(default_factory=dict)  # name → pull(), plug(), evidence()
     modem: dict = field(default_factory=dict)  # name → remove(), put_back(), set_signal(on), gone(), deaf()
-    dns: dict = field(default_factory=dict)  # name → set_mode(mode), mode(), move_broker()
+    dns: dict = field(default_factory=dict)  # name → set_mode(mode), mode(), move_broker(listed)
     network: dict = field(default_factory=dict)  # name → set_mode(mode), forget_flows(), reset_flows(), evidence(what)
     air: dict = field(default_factory=dict)  # name → on(way) → add(rule, seed, …), remove(…), evidence(…), and maybe cannot(fault, args)
     lines: dict = field(default_factory=dict)  # name → reset(kind), resets()

@@ -2,8 +2,9 @@
 import os
 import sys
 from random import getrandbits, seed
+from time import ticks_us
 
-MARK = "ppp-test.pin"
+MARK = "/tmp/holdfast-ppp-%d-%d.pin" % (ticks_us(), getrandbits(24))  # several interpreters run at one time
 LCP = b"\x7e\xff\x7d\x23\xc0\x21"
 GOOD = {"AT": b"\r\nOK\r\n", "ATE0": b"ATE0\r\r\nOK\r\n", "ATH": b"\r\nOK\r\n", "AT+CPIN?": b"\r\n+CPIN: READY\r\n\r\nOK\r\n", "AT+CEREG?": b"\r\n+CEREG: 0,5\r\n\r\nOK\r\n",
         'AT+CGDCONT=1,"IP","internet"': b"\r\nOK\r\n", "ATD*99#": b"\r\nCONNECT 115200\r\n" + LCP}
@@ -229,6 +230,7 @@ def test_a_pin_is_entered_and_one_that_is_refused_never_again():  # the third ti
     tries = []
     for _ in range(4):
         attempt(path(locked(tries, None), pin="1234"))
+    gone(MARK)
     assert len(tries) == 2, "one without an answer once more"
     gone(MARK)
 

@@ -269,8 +269,8 @@ class RemoteStack:
         self.datagrams = {}
         self.listeners = {}
 
-    def udp(self, port=0):
-        number = self.link.call("udp", port)
+    def udp(self, port=0, source=None):
+        number = self.link.call("udp", port, source)
         made = self.datagrams[number] = RemoteDatagrams(self, number)
         return made
 

@@ -217,7 +217,7 @@ class socket(io.IOBase):
         if ip != "0.0.0.0":
             self._source = ip         # IDF's routing sends it through the interface that has this address
         if self._type == SOCK_DGRAM:
-            self._udp = self._slot[1] = chip.stack.udp(port)
+            self._udp = self._slot[1] = chip.stack.udp(port, self._source)
 
     def listen(self, backlog=2):
         self._valid()

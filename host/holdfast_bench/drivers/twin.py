@@ -151,10 +151,11 @@ class TwinDns:
     def mode(self):
         return self._server.mode
 
-    def move_broker(self):
-        """The broker's name leads to another address from now on, where it is; at the old one nobody answers. The new address.
+    def move_broker(self, listed=False):
+        """The broker's name leads to another address from now on, where it is; at the old one nobody answers. The new address. listed: the old
+        one is still named, too, in the first place.
         The boards of a run share their names: the first call moves, the others say where to."""
-        return self._host.call(self._names.move)
+        return self._host.call(self._names.move, listed)
 
 
 class TwinNames:
@@ -164,12 +165,15 @@ class TwinNames:
         self._host, self._broker_names = host, names
         self._moved_to = None
 
-    def move(self):
+    def move(self, listed):
         network, name = self._host.network, self._broker_names[0]
         if self._moved_to is None:
-            old = network.host(network.names[name][0])
+            was = network.names[name][0]
+            old = network.host(was)
             del network.names[name]
             self._moved_to = network.add(name, dict(old.routes)).ip
+            if listed:
+                network.names[name] = ([was, self._moved_to], network.names[name][1])
             old.up = False
             old.reset_all()
         return self._moved_to

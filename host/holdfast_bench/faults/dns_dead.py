@@ -1,4 +1,4 @@
-"""The name server fails: it keeps silent, knows no names, or answers that it cannot."""
+"""The name server fails: it keeps silent, knows no names, answers that it cannot, or somebody forges its answers."""
 
 from typing import Literal
 
@@ -11,7 +11,7 @@ class DnsDead(Fault):
     how = {"sim": "the modelled name server", "twin": "as in sim"}
 
     class Args(Fault.Args):
-        how: Literal["silent", "nxdomain", "servfail"] = "silent"
+        how: Literal["silent", "nxdomain", "servfail", "forged"] = "silent"
 
     def begin(self):
         for dns in self.each("dns"):

@@ -50,7 +50,7 @@ def rig(plan, history, options, stack):
         broker.gate = _gate(host, ips[-1])
     networks = world.get("networks", 1)
     login = {"wifi": [{"ssid": SSID, "key": KEY}, {"ssid": SSID + "2", "key": KEY + "2"}][:networks],
-             "brokers": [{"host": at, "port": PORT, "user": USER, "password": password} for at in (names if world.get("named") else ips)]}
+             "brokers": [{"host": at, "port": PORT, "user": USER, "password": password} for at in _known_as(world.get("named"), names, ips)]}
     boards = {name: host.add_board(name, seed=plan["seed"] + index, ticks_start_ms=world.get("ticks_start_ms", 0), ether=host.new_ether(index, networks), lan=bool(world.get("lan")),
                                    modem=world.get("modem"))
               for index, name in enumerate(plan["boards"])}
@@ -101,6 +101,11 @@ def _phones(host, boards, login, history, stack):
             fields = phone.form(action["setup"], login["wifi"][0], login["brokers"][0], name)
             stack.callback(Phone(host, boards[name], fields, lambda ev, name=name, **more: history.add("phone/" + name, ev, **more)).close)
     return setup
+
+
+def _known_as(named, names, ips):
+    """How the boards know the brokers: named is true, "local" (by mDNS), or nothing."""
+    return [name + ".local" for name in names] if named == "local" else names if named else ips
 
 
 def _gate(host, ip):

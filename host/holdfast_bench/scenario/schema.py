@@ -187,7 +187,7 @@ class Scenario(Strict):
     drain: Drain = Drain()
     verdict: dict[str, Bound] = {}  # further bounds on the numbers of the result, such as watchdog_bites
     seed: Optional[int] = None  # what this scenario is run with unless told otherwise; one found by a campaign needs its own
-    # No real board has these. On twins: brokers (how many), named (known by name only), ticks_start_ms (of ticks_ms at power-on),
+    # No real board has these. On twins: brokers (how many), named (known by name only; "local": by mDNS), ticks_start_ms (of ticks_ms at power-on),
     # networks (2: a second access point, holdfast2), lan (a cable), modem (true, or an object with pin and apn; on UART 1),
     # blank (firmware, and no configuration yet), serial (a device at UART 1 that talks: period_ms, bytes of a packet).
     world: dict[str, Any] = {}  # in the simulation also: delay_ms (one way), loss (share), channel, rssi, drift_ppm, lease_s

@@ -30,7 +30,7 @@ def stock_spec(plan, firmware=None, seed=None, **world):
             broker["ws_port"] = entry.get("port", WS_PORT)
     named = world.pop("named", False)
     networks = [WIFI] + [{"ssid": WIFI["ssid"] + "2", "key": WIFI["key"] + "2"}] * (world.get("networks", 1) - 1)
-    secrets = {"wifi": networks, "brokers": [{"host": b["name"] if named else b["ip"], "port": b["port"], "user": b["user"], "password": b["password"]}
+    secrets = {"wifi": networks, "brokers": [{"host": b["name"] + (".local" if named == "local" else "") if named else b["ip"], "port": b["port"], "user": b["user"], "password": b["password"]}
                                            for b in brokers]}
     config = json.loads(bundle.make_config(secrets, settings, example=folder / "config.example.json"))
     world["prefix"] = "%s/%s/" % (config.get("base", "holdfast"), config["id"])

@@ -9,6 +9,7 @@ import json
 from ..world import dns, wire
 from ..world.air import Air, Blackhole
 from ..world.clock import Clock
+from ..world.dns_udp import MDNS_GROUP, name_server, neighbours
 from ..world.lan import Lan
 from ..world.lwip import DEAD
 from ..world.nvs import Nvs, NvsError
@@ -91,8 +92,8 @@ class MirroredFlow(Flow):
 class MirroredDatagrams(Datagrams):
     """A UDP socket whose mailbox is at the other end of the link."""
 
-    def __init__(self, stack, port, number, mirror):
-        super().__init__(stack, port)
+    def __init__(self, stack, port, source, number, mirror):
+        super().__init__(stack, port, source)
         self._number, self._mirror = number, mirror
 
     def deliver(self, datagram):
@@ -140,7 +141,7 @@ class Silicon:
         self.station = Station(self.wifi)
         self.station.on_radio = self._radio
         self.air = Air(kernel, self.wifi.passes)
-        self.stack = MirroredStack(kernel, self.air, self.wifi, network.host, rng_for(seed, "tcp ticks").below(500))
+        self.stack = MirroredStack(kernel, self.air, self.wifi, self._host_at, rng_for(seed, "tcp ticks").below(500))
         self.wifi.on_down = self.stack.address_lost
         self.airs = {"wifi": self.air}
         self.lan = None
@@ -152,6 +153,8 @@ class Silicon:
         self.dns = dns.Server(network.names)
         self.resolver = dns.Resolver(kernel, self._name_server)
         self.resolver.mdns = network.announced
+        self._servers = {ip: name_server(kernel, self.dns, ip) for ip in network.name_servers}
+        self._servers[MDNS_GROUP] = neighbours(kernel, network.announced)
         self.rtc = RtcMemory(self.fuse)
         self.nvs = Nvs()
         self.clock = Clock(kernel)
@@ -179,6 +182,10 @@ class Silicon:
         way = self.stack.add_way(ppp, air, ppp.prio)
         ppp.on_default = lambda on: self.stack.routes.take(way, on)
         modem.say = lambda data: self._send(wire.LINE_IN, MODEM_UART, bytes(data))
+
+    def _host_at(self, ip):
+        """Each board has name servers of its own: their faults are."""
+        return self._servers.get(ip) or self._network.host(ip)
 
     # --- lives -------------------------------------------------------------------------------------------------------
 
@@ -340,11 +347,11 @@ class Silicon:
             self._flows[flow.number] = flow
         return [getattr(flow, "number", 0), flow.state, flow.error]
 
-    def _on_udp(self, port):
+    def _on_udp(self, port, source):
         number = self.stack.next_number()
         free = self.stack.udp(port)             # chooses a port when there is none
         self.stack.datagrams.remove(free)
-        made = self._datagrams[number] = MirroredDatagrams(self.stack, free.port, number, self._send)
+        made = self._datagrams[number] = MirroredDatagrams(self.stack, free.port, source, number, self._send)
         self.stack.datagrams.append(made)
         return number
 

@@ -10,10 +10,11 @@ MDNS_MS = 5000
 CACHE = 4             # entries of lwIP's table
 
 OK, SILENT, NXDOMAIN, SERVFAIL = "ok", "silent", "nxdomain", "servfail"
+FORGED = "forged"       # somebody else answers in its place, with another number: to who looks, as good as silence
 
 
 class Server:
-    """A name server. `mode` is its fault; `names` maps lower-case names to (ip, ttl_s)."""
+    """A name server. `mode` is its fault; `names` maps lower-case names to (ip, ttl_s), or to (list of ips, ttl_s): lwIP takes the first."""
 
     def __init__(self, names=None):
         self.names = names if names is not None else {}
@@ -21,11 +22,17 @@ class Server:
 
     def ask(self, name):
         """The (ip, ttl_s) of name; False for "there is no such name"; None for no answer at all."""
-        if self.mode == SILENT:
+        if self.mode in (SILENT, FORGED):
             return None
         if self.mode != OK:
             return False
-        return self.names.get(name.lower(), False)
+        known = self.all_of(name)
+        return (known[0][0], known[1]) if known else False
+
+    def all_of(self, name):
+        """(its ips, ttl_s), or None."""
+        known = self.names.get(name.lower())
+        return (known[0] if isinstance(known[0], list) else [known[0]], known[1]) if known else None
 
 
 class Resolver:

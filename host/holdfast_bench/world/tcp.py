@@ -519,13 +519,13 @@ class Stack:
         self.listeners.append(listener)
         return listener
 
-    def udp(self, port=0):
-        """A Datagrams at that port, or at one of the stack's choice."""
+    def udp(self, port=0, source=None):
+        """A Datagrams at that port, or at one of the stack's choice; source: the address it was bound to."""
         if not port:
             port = FIRST_PORT
             while any([d.port == port for d in self.datagrams]):
                 port += 1
-        made = Datagrams(self, port)
+        made = Datagrams(self, port, source)
         self.datagrams.append(made)
         return made
 

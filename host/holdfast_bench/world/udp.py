@@ -13,9 +13,10 @@ FIRST_PORT = 49152      # of those the stack chooses itself
 class Datagrams:
     """One UDP socket. inbox: [(ip, port, bytes)]."""
 
-    def __init__(self, stack, port):
+    def __init__(self, stack, port, source=None):
         self.stack = stack
         self.port = port
+        self.source = source    # the address it was bound to
         self.inbox = []
         self.dropped = 0
         self._air = stack.air   # of the interface that the last datagram went through: answers come back there
@@ -23,7 +24,7 @@ class Datagrams:
     def send(self, ip, port, data):
         """0, or why it cannot even be sent. That nobody answers is no error."""
         stack = self.stack
-        air = stack.air_to(ip)
+        air = stack.air_to(ip, self.source)
         if air is None and stack.wifi.soft_ap is not None:
             air = stack.air     # to whoever has joined our own access point
         if air is None:

@@ -11,7 +11,7 @@ from holdfast_bench.scenario.plan import compile_plan
 from holdfast_bench.sim import stock
 from holdfast_bench.sim.runner import idle_plan
 
-NAMES = ["broker_list", "config_power_cut", "config_wrong", "dtu", "first_setup", "first_setup_power_cut", "frame_envelope", "frames_gateway", "frames_udp", "modem_gone", "paths_cable", "paths_cellular", "paths_networks", "paths_quality", "standby", "update", "update_broken", "update_duty", "update_refused", "websocket"]
+NAMES = ["broker_addresses", "broker_list", "broker_local", "config_power_cut", "config_wrong", "dtu", "first_setup", "first_setup_power_cut", "frame_envelope", "frames_gateway", "frames_udp", "modem_gone", "paths_cable", "paths_cellular", "paths_networks", "paths_quality", "standby", "update", "update_broken", "update_duty", "update_refused", "websocket"]
 GATEWAY = {"brokers": [{"protocol": "frames", "port": 7180}]}
 WEBSOCKET = {"brokers": [{"transport": "ws", "port": 80}]}
 ELSEWHERE = ["ap_outage", "broker_restart", "half_open", "refused"]

@@ -303,7 +303,10 @@ class BrokerMoved(Fault):
         old.host.up = False
         self.ip = "10.73.0.%d" % (len(rig.hosts) + 20)
         rig.hosts[self.ip] = old.host = Host(rig.kernel)
-        rig.dns.names[entry["name"].lower()] = (self.ip, entry.get("ttl_s", 60))
+        name = entry["name"].lower()
+        first = [entry["ip"]] if self.args.get("listed") else []
+        rig.dns.names[name] = (first + [self.ip], entry.get("ttl_s", 60))
+        rig.chip.resolver.mdns[name + ".local"] = self.ip
         old.start()
 
     def evidence(self):

@@ -10,6 +10,7 @@ from ...world.broker_host import BrokerHost
 from ...world.dhcp import Lease
 from ...world.dhcp import Server as DhcpServer
 from ...world.dns import Server as DnsServer
+from ...world.dns_udp import MDNS_GROUP, name_server, neighbours
 from ...world.ether import AccessPoint, Ether
 from ...world.kernel import VirtualKernel
 from ...world.rng import rng_for
@@ -95,7 +96,7 @@ class Rig:
             self.air.delay_ms = spec["delay_ms"]
         if "loss" in spec:
             self.air.add(Loss(rng_for(seed, "air"), spec["loss"], 0.25))
-        self.hosts = {GATEWAY: Host(kernel)}
+        self.hosts = {GATEWAY: name_server(kernel, self.dns, GATEWAY), MDNS_GROUP: neighbours(kernel, chip.resolver.mdns)}
         self.moments = Moments(self)
         self.brokers = [self._broker(entry, number) for number, entry in enumerate(spec["brokers"])]
         chip.stack = Stack(kernel, self.air, chip.wifi, self.hosts.get, rng_for(seed, "tcp ticks").below(500))
@@ -127,9 +128,13 @@ class Rig:
             self.serial = SerialDevice(self, spec["serial"])
         self.tap = Tap(kernel, self.history, self.tally.note)
 
+    def _name_server(self, ip):
+        self.chip.name_servers[ip] = self.dns
+        self.hosts[ip] = name_server(self.kernel, self.dns, ip)
+
     def _router(self, net):
         """Another way to the same hosts: its DHCP server."""
-        self.chip.name_servers[net + "1"] = self.dns
+        self._name_server(net + "1")
         return DhcpServer(Lease(net + "15", gateway=net + "1", dns=(net + "1",)))
 
     def _add_lan(self):
@@ -144,7 +149,7 @@ class Rig:
         from ...world.modem import Modem
 
         self.modem = Modem(self.kernel, **(sim if isinstance(sim, dict) else {}))
-        self.chip.name_servers[MOBILE + "1"] = self.dns
+        self._name_server(MOBILE + "1")
         self.airs["ppp"] = self.chip.add_modem(self.modem, MODEM_UART, MOBILE, lambda passes: Air(self.kernel, passes, MOBILE_DELAY_MS))
         self.chip.ppp.on_event = lambda name: self.history.chip("ppp", "what", name)
 
@@ -154,7 +159,8 @@ class Rig:
             self.hosts[ip] = Host(self.kernel)
             self.hosts[ip].backlog = BACKLOG
         if "name" in entry:
-            self.dns.names[entry["name"].lower()] = (ip, entry.get("ttl_s", 60))
+            self.dns.names[entry["name"].lower()] = (entry.get("dead", []) + [ip], entry.get("ttl_s", 60))      # dead: addresses before its own where nobody is
+            self.chip.resolver.mdns[entry["name"].lower() + ".local"] = ip
         users = None
         if entry.get("user"):
             users = {entry["user"].encode(): entry["password"].encode()}

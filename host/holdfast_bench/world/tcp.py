@@ -551,6 +551,8 @@ class Stack:
 
     def _make_room(self):
         """Twelve connections at most; the oldest in TIME_WAIT makes room, those that still want to send do not."""
+        for flow in list(self.flows):
+            flow._settle()          # one whose FIN was acknowledged while nobody asked is over
         now_ms = self.kernel.now_ms
         self._time_waits = [at_ms for at_ms in self._time_waits if at_ms > now_ms]
         if len(self.flows) + len(self._time_waits) >= ACTIVE_MAX and self._time_waits:

@@ -452,7 +452,8 @@ def cut_in(flash, left, work):
     def on_write(offset, buf):
         n = len(buf)
         if budget[0] < n:
-            kept = bytes(buf[: max(budget[0], 0)])
+            kept = bytes(buf[: budget[0]])
+            budget[0] = 0  # whatever the program still closes while it unwinds goes nowhere: a chip without power unwinds nothing
             flash.image._file.seek(offset)
             flash.image._file.write(kept)
             raise Cut()

@@ -127,6 +127,16 @@ def follow(node):
         from .update import resume
 
         resume(node)
+    else:
+        _close()
+
+
+# The folder goes, if nothing is in it any more.
+def _close():
+    try:
+        os.rmdir("/next")
+    except OSError:
+        pass
 
 
 def _read(path):
@@ -155,10 +165,7 @@ def clearing():
             if (name in ("failed", "kept", "state")) == last:
                 _remove("/next/" + name)
                 yield
-    try:
-        os.rmdir("/next")
-    except OSError:
-        pass
+    _close()
 
 
 # The end of an update, to receivers and console. why: a word.

@@ -22,7 +22,7 @@ demo: setup
 	@$(VENV)/python -m holdfast_bench.demo
 
 test: setup-tests
-	@$(VENV)/python -m pytest -n 4
+	@$(VENV)/python -m pytest -n 4 --dist worksteal
 
 soak: setup-tests
 	@$(VENV)/python -m pytest -m soak --timeout=0 tests

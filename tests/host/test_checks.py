@@ -224,6 +224,15 @@ def test_a_bite_that_nobody_ordered_is_bad():
     assert laws(result) == [("resets", "bad")]
 
 
+@pytest.mark.parametrize("asked_again,resets", ((True, 0), (False, 1)))
+def test_a_board_that_was_asked_to_start_twice_has_started_once(asked_again, resets):  # R49: it was just starting and did not hear the first time
+    story = Story()
+    if asked_again:
+        story.bench("switch_on", board="b1")
+    story.chip("reset", cause="hard").boot("b2").accept(1).recv(1)
+    assert story.drained().judge().numbers["resets"] == resets
+
+
 def test_missed_expectation_is_bad_and_says_what_was_last_seen():
     result = Story().accept(1).recv(1).bench("expect", id="x", ok=False, what="the alarm", within_ms=5000, last="state=online").drained().judge()
     assert laws(result) == [("expect", "bad")] and "state=online" in result.findings[0].text

@@ -17,10 +17,12 @@ NEVER_BY_ITSELF = ("wdt", "power", "en", "brownout", "panic")
 @law
 def resets(case):
     seen, switched_on = [], set()
+    asked = {e["board"]: e["t"] for e in case.of("bench", "switch_on")}     # the last time: a board that was just starting may not have heard the first
     for e in case.of("chip", "reset"):
         if e["src"] in switched_on or not case.plan.get("switches_on", True):
             seen.append(e)
-        switched_on.add(e["src"])  # the first is the start of the run
+        elif e["t"] >= asked.get(_board(e), 0):
+            switched_on.add(e["src"])  # the first is the start of the run
     orders = [(e["t"], e["t"] + (HANG_WITHIN_MS if action.get("fault") == "watchdog_hang" else ORDERED_WITHIN_MS), action["boards"]) for ev in ("fault", "end", "command") for e in case.of("bench", ev)
               for action in [case.action(e.get("of") or e["id"])] if action.get("resets")]
     waiting, trials = _waiting(case), ontrial.windows(case)

@@ -50,10 +50,8 @@ def _rig(kinds, boards, plan, history, options, stack):
     _what_is_common(rig, files, relay)
 
     def switch_on():
-        for own in names:
-            history.add("bench", "switch_on", board=own)
         with ThreadPoolExecutor(len(names)) as pool:
-            list(pool.map(lambda own: _begin(rig.boards[own]), names))
+            list(pool.map(lambda own: _begin(rig.boards[own], own, history), names))
         senders.all_differ()
 
     rig.switch_on = switch_on
@@ -140,9 +138,10 @@ def _what_is_common(rig, files, relay):
             rig.common["network"] = SHARED_RELAY
 
 
-def _begin(serial):
+def _begin(serial, own, history):
     """A start that is seen whole. A board that has just been deployed starts anyway, and does not listen yet."""
     for last in (False, True):
+        history.add("bench", "switch_on", board=own)
         try:
             serial.reset()
             break

@@ -340,7 +340,7 @@ def test_correlated_loss_has_its_mean_and_longer_bursts():  # R44: 50 % with 25 
 
 
 RULES = st.lists(st.tuples(st.sampled_from(["loss", "reorder", "duplicate", "delay"]), st.sampled_from([UP, DOWN, air_.BOTH]),
-                           st.integers(1, 9)), max_size=3)
+                           st.integers(1, 9)), max_size=3).filter(lambda rules: sum(n for kind, _, n in rules if kind == "loss") <= 9)   # 45 %: with more it takes hours
 
 
 @settings(max_examples=150, deadline=None)

@@ -43,8 +43,6 @@ def _try(call, *args, **named):
 
 class Wifi:
     many = False  # it is the only path
-    standing = False
-    ping_s = None
 
     # cfg: checked settings (wifi, wifi_pm, wifi_join_ms, lease_s). stamp: () -> stamp of now.
     def __init__(self, cfg, block, stamp):
@@ -69,10 +67,6 @@ class Wifi:
 
     def address(self):
         return self.wlan.ifconfig()[0]
-
-    # The name server; there is one list for all interfaces.
-    def dns(self):
-        return self.wlan.ifconfig()[3]
 
     # Signal in dBm, None when not associated.
     def rssi(self):

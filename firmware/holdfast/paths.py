@@ -74,7 +74,7 @@ class Paths:
         self._watching = None
         self.settling = False
         for driver, net in members:
-            if driver.standing:
+            if net is None and driver.standing:
                 driver.begin()
         self.rtt = Quality(cfg["suspect_ms"], cfg["pingresp_ms"], cfg["probe_ms"], self._cfg, self._judged)
 
@@ -94,8 +94,10 @@ class Paths:
     def address(self):
         return self._members[self.at][0].address()
 
+    # The name server; there is one list for all interfaces.
     def dns(self):
-        return self._members[self.at][0].dns()
+        driver, net = self._members[self.at]
+        return driver.dns() if net is None else self.wlan.ifconfig()[3]
 
     def rssi(self):
         return self._members[self.at][0].rssi()
@@ -144,7 +146,7 @@ class Paths:
         self._blamed = 0
         self.rtt.clear()
         transport.source = driver.address()
-        self._pace(driver.ping_s)
+        self._pace(driver.ping_s if net is None else None)
         self._remember()
         if not self._watching:
             self._watching = create_task(self._watch())
@@ -166,7 +168,8 @@ class Paths:
     def missed(self):
         if self._members[self.at][0].wide:
             self._missed[self.at] += 1
-            if not self._members[self.at][0].standing:
+            driver, net = self._members[self.at]
+            if net is not None or not driver.standing:
                 self._mark(self.at)
 
     def stale(self):
@@ -287,7 +290,7 @@ class Paths:
         driver, net = self._members[i]
         at = self.at
         if not self._is_up(i):
-            if driver.standing:
+            if net is None and driver.standing:
                 return 0
             began = ticks_ms()
             limit = self._start(i)

@@ -64,7 +64,8 @@ class Supervisor:
         self._wifi = Target(cfg)
         self._wifi.unpack(*block.peek(_WIFI, _WIFI_FORM), ticks_ms(), stamp())
         brokers = cfg["brokers"]
-        self.ends = [Endpoint(cfg, brokers[i], i, block, stamp(), path.dns) for i in range(len(brokers))]
+        server = path.dns if path.many else lambda: path.wlan.ifconfig()[3]
+        self.ends = [Endpoint(cfg, brokers[i], i, block, stamp(), server) for i in range(len(brokers))]
         self.at = block.peek(_BROKER, "B")[0] % len(brokers)  # the broker in use
         self._choose()
         self._offer = None  # (number of a preferred broker, transport that is connected to it)

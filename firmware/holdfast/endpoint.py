@@ -1,9 +1,10 @@
 # endpoint.py - one broker: where it is, how it likes to be spoken to, when it may be tried again.
-# May import: errors, lookup, retry, transport, transport_tls, transport_udp, transport_ws.   Time (ticks, stamps) is handed in.   Blocks: address(), for DNS: when nothing is remembered, or what is leads
+# May import: breaker, errors, lookup, retry, transport, transport_tls, transport_udp, transport_ws.   Time (ticks, stamps) is handed in.   Blocks: address(), for DNS: when nothing is remembered, or what is leads
 # nowhere, and find(), which does not block, got no answer - then again after a minute at the earliest, and twice that each time.
 from micropython import const
 from time import ticks_ms
 
+from .breaker import on_trial
 from .errors import Fault
 from .retry import Target
 from .transport import Tcp, resolve
@@ -63,7 +64,7 @@ class Endpoint:
     # Is nothing to be sent to it before its CONNACK? One that has refused us may again, and closes then on what it has not read: the reset
     # that follows can overtake the CONNACK which says why.
     def waits(self):
-        return self.patient or self.target.trial()
+        return self.patient or on_trial(self.target.breaker)
 
     # Is the name to be asked for?
     def due(self, stamp):

@@ -7,7 +7,7 @@ from micropython import const
 from time import ticks_add, ticks_diff
 
 from .backoff import jitter_ms, wait_ms
-from .breaker import failed, is_open, on_trial, rested
+from .breaker import failed, is_open, rested
 
 # kind, quick pause from, to [ms] (0 0: none), how many quick tries (0: as long as the outage is young),
 # failures of that kind in a row, what follows from so many.
@@ -105,10 +105,6 @@ class Target:
     def opened(self, ms, alone):
         self._open = True
         return ms << 2 + self._unheard if alone else ms
-
-    # Is this try the one that a breaker allows after its open time?
-    def trial(self):
-        return on_trial(self.breaker)
 
     # How long to wait before the next try, 0 when it is due.
     def wait_ms(self, now):

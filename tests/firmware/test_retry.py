@@ -2,6 +2,7 @@
 import random
 
 from holdfast.backoff import jitter_ms, wait_ms
+from holdfast.breaker import on_trial
 from holdfast.ladder import climb
 from holdfast.retry import Target
 
@@ -140,13 +141,13 @@ def test_refused_login_bars_this_target_and_no_other():  # R6, R7
 
 def test_the_try_after_a_refusal_is_known_as_one_until_it_was_useful():  # R5, R7: nothing is sent ahead of the CONNACK then
     t = target()
-    assert not t.trial()
+    assert not on_trial(t.breaker)
     t.failed("auth", 0, 0, 0, chance)
-    assert not t.wait_ms(900000) and t.trial()
+    assert not t.wait_ms(900000) and on_trial(t.breaker)
     t.failed("auth", 0, 0, 900000, chance)
-    assert not t.wait_ms(1800000) and t.trial()
+    assert not t.wait_ms(1800000) and on_trial(t.breaker)
     t.succeeded()
-    assert not t.trial()
+    assert not on_trial(t.breaker)
 
 
 def test_hurry_cuts_a_wait_short():

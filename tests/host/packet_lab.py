@@ -15,6 +15,8 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 BENCH, BOARD = "10.77.0.1", "10.77.0.2"
 PORT = 1883
 
@@ -29,6 +31,17 @@ def impossible():
         return "no unshare"
     done = subprocess.run([*enter(), "sh", "-c", "ip link add x type veth peer name y"], capture_output=True, text=True, timeout=20)
     return done.stderr.strip() or "no namespaces" if done.returncode else None
+
+
+def skip_without(driver):
+    """Skips the test that asks, with the reason, where the driver ("nftables.Nftables", "packets.Packets") cannot work even in a namespace."""
+    why = impossible()
+    if why:
+        pytest.skip("no network namespaces here: %s" % why)
+    module, _, name = driver.partition(".")
+    why = in_a_namespace("import json\nfrom holdfast_bench.drivers.%s import %s\nprint(json.dumps(%s.missing(None)))" % (module, name, name))[0]
+    if why:
+        pytest.skip(why)
 
 
 def in_a_namespace(script, *args, limit_s=90):

@@ -14,6 +14,7 @@ from . import root
 
 ALIVE_S = 20            # the rules hold for so long without a sign of life of the bench
 PREFIX = "holdfast_"
+UNKNOWN = "%s has not said its address yet: nobody can tell its packets from others ([network] `address` names it)"
 
 # Rules that are always there only look: which flows stand (their packets go by), which of them are dead or to be reset. A new connection from the
 # same port of the board (a chip that has started again counts anew) is another flow. Hooks: a broker on this machine, and one that it routes to.
@@ -71,16 +72,16 @@ class Nftables:
     """
 
     def __init__(self, name, port, address, reset_flows=None, alive_s=ALIVE_S):
-        self._name, self._port, self.address, self._reset_flows = name, port, address, reset_flows
+        self.name, self._port, self.address, self._reset_flows = name, port, address, reset_flows
         self.table = "%s%d_%s" % (PREFIX, os.getpid(), re.sub(r"\W", "_", name))
         self._alive_s = alive_s
         self._rules = {}        # fault → (rules for packets from the board, for those to it)
         self._count = 0
         self._mode = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._over = threading.Event()
         self._beat = None
-        self._known = ()        # the addresses in the table
+        self._known = None      # the address in the table
         self._trouble = None    # why the last sign of life failed
 
     def start(self):
@@ -88,7 +89,7 @@ class Nftables:
         sweep()
         self._nft(TABLE.format(table=self.table, port=self._port))
         self._say_alive()
-        self._beat = threading.Thread(target=self._go_on, name="nftables of %s" % self._name, daemon=True)
+        self._beat = threading.Thread(target=self._go_on, name="nftables of %s" % self.name, daemon=True)
         self._beat.start()
         return self
 
@@ -128,11 +129,6 @@ class Nftables:
 
     # -- the ability `air` ---------------------------------------------------------------------------------------------
 
-    def on(self, way):
-        if way not in (None, "wifi"):
-            raise Cannot("%s: nothing here tells the paths of a real board apart (`way`)" % self._name)
-        return self
-
     @staticmethod
     def cannot(fault, args):
         """Why a fault of single packets cannot be made by nft, or None."""
@@ -146,7 +142,7 @@ class Nftables:
         """Begins a fault of single packets; returns what remove and evidence take. nft has no seed for its draws."""
         why = self.cannot(fault, settings)
         if why:
-            raise Cannot("%s: %s" % (self._name, why))
+            raise Cannot("%s: %s" % (self.name, why))
         self._count += 1
         own = "air%d" % self._count
         self._set(own, *_THIN[fault](settings))
@@ -171,7 +167,7 @@ class Nftables:
     def _set(self, own, up, down):
         """Puts the rules of one fault into the table, or takes them away: all in one transaction."""
         with self._lock:
-            self._say_alive(locked=True)
+            self._say_alive()
             new = own not in self._rules
             self._rules.pop(own, None)
             if up or down:
@@ -192,10 +188,10 @@ class Nftables:
         """The flows of this board, as nft elements. Raises BenchError while its address is not known."""
         self._say_alive()
         if not self._known:
-            raise BenchError("%s has not said its address yet: nobody can tell its packets from others ([network] `address` names it)" % self._name)
+            raise BenchError(UNKNOWN % self.name)
         elements = self._list("set", "inet", self.table, "flows")[0].get("elem", [])
         pairs = [e["elem"]["val"]["concat"] if "elem" in e else e["concat"] for e in elements]
-        return ["%s . %d" % (ip, port) for ip, port in pairs if ip in self._known]
+        return ["%s . %d" % (ip, port) for ip, port in pairs if ip == self._known]
 
     def _put(self, flows, into, counter):
         self._nft("reset counter inet %s %s\n" % (self.table, counter))
@@ -209,17 +205,16 @@ class Nftables:
             return 0
         return next((c["packets"] for c in self._list("counters", "table", "inet", self.table) if c["name"] == counter), 0)
 
-    def _say_alive(self, locked=False):
+    def _say_alive(self):
         """The board's address for another ALIVE_S, in one transaction with what was there."""
-        if not locked:
-            with self._lock:
-                return self._say_alive(True)
-        found = self.address()
-        found = (found,) if found else ()
-        if found or self._known:
-            lines = ["flush set inet %s boards" % self.table] + ["add element inet %s boards { %s timeout %ds }" % (self.table, ip, self._alive_s) for ip in found]
-            self._nft("\n".join(lines) + "\n")
-            self._known = found
+        with self._lock:
+            found = self.address()
+            if found or self._known:
+                lines = ["flush set inet %s boards" % self.table]
+                if found:
+                    lines.append("add element inet %s boards { %s timeout %ds }" % (self.table, found, self._alive_s))
+                self._nft("\n".join(lines) + "\n")
+                self._known = found
 
     def _go_on(self):
         while not self._over.wait(self._alive_s / 4):
@@ -239,16 +234,24 @@ class Nftables:
         return None
 
 
-class NftAir:
+class OneWay:
+    """The ability `air` of a real board: all of its packets, whatever path they take."""
+
+    def __init__(self, name):
+        self._name = name
+
+    def on(self, way):
+        if way not in (None, "wifi"):
+            raise Cannot("%s: nothing here tells the paths of a real board apart (`way`)" % self._name)
+        return self
+
+
+class NftAir(OneWay):
     """The ability `air` of an Nftables: rig.py calls `evidence` in both."""
 
     def __init__(self, nft):
-        self._nft = nft
+        super().__init__(nft.name)
         self.add, self.remove, self.evidence, self.cannot = nft.add, nft.remove, nft.evidence_of, nft.cannot
-
-    def on(self, way):
-        self._nft.on(way)
-        return self
 
 
 def _both(direction, rule):

@@ -12,18 +12,19 @@ import subprocess
 import sys
 import threading
 
-from ..errors import BenchError, Cannot
+from ..errors import BenchError
 from . import root
-from .nftables import Nftables
+from .nftables import UNKNOWN, Nftables, OneWay
 
 ANSWER_S = 15
 
 
-class PacketAir:
+class PacketAir(OneWay):
     """The ability `air` of one board. address(): the board's, as the broker's side sees it, or None. start() before use, close() after."""
 
     def __init__(self, name, port, address):
-        self._name, self._port, self._address = name, port, address
+        super().__init__(name)
+        self._port, self._address = port, address
         self._process = None
         self._lock = threading.Lock()
         self._count = 0
@@ -51,11 +52,6 @@ class PacketAir:
             process.wait()
         process.stdout.close()
 
-    def on(self, way):
-        if way not in (None, "wifi"):
-            raise Cannot("%s: nothing here tells the paths of a real board apart (`way`)" % self._name)
-        return self
-
     @staticmethod
     def cannot(fault, args):
         return None
@@ -64,7 +60,7 @@ class PacketAir:
         """Begins a rule of drivers/rules.py; returns what remove and evidence take. Raises BenchError while the board's address is not known."""
         address = self._address()
         if address is None:
-            raise BenchError("%s has not said its address yet: nobody can tell its packets from others ([network] `address` names it)" % self._name)
+            raise BenchError(UNKNOWN % self._name)
         self._count += 1
         self._call({"do": "add", "id": self._count, "address": address, "rule": fault, "seed": seed, "settings": settings})
         return self._count
@@ -114,5 +110,5 @@ class Packets:
 
 
 def _command():
-    """As a file, not a module: what imports the package's command line first would only take time."""
+    """The program, with the rights it needs."""
     return [*root.prefix(), sys.executable, "-m", "holdfast_bench.drivers.packet_queue"]

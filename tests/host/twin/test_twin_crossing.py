@@ -99,12 +99,7 @@ for_s = 3
 @pytest.fixture
 def bench(tmp_path):
     """run(scenario's text or name, count, table of the board file) → (what the command said, its document, rules that are left)."""
-    why = packet_lab.impossible()
-    if why:
-        pytest.skip("no network namespaces here: %s" % why)
-    missing = packet_lab.in_a_namespace("import json\nfrom holdfast_bench.drivers.packets import Packets\nprint(json.dumps(Packets.missing(None)))")[0]
-    if missing:
-        pytest.skip(missing)
+    packet_lab.skip_without("packets.Packets")
 
     def run(scenario, tables, count=1, *more):
         (tmp_path / "boards").mkdir()

@@ -154,6 +154,10 @@ class TwinHost:
         self._forwards.append(server)
         return server.sockets[0].getsockname()[:2]
 
+    def calls(self):
+        """How many connections from outside (see `forward`) have not ended on both sides."""
+        return len(self.network.host(self.add_host("outside", {})).peers)
+
     def add_board(self, name=None, *, interpreter=None, port=None, ether=None, seed=None, baud=115200, heap_bytes=None,
                   ticks_start_ms=0, fast_flash=False, mac=None, chip="esp32", blank=False, lan=False, modem=None):
         """A board, switched off. It stands in an air of its own with the access point "holdfast" (key "holdfast-key") unless

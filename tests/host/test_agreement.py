@@ -68,3 +68,13 @@ def test_where_single_frames_are_lost_by_chance_only_the_kinds_of_states_are_com
     assert differences(lane(*OUTAGE), lane(*often, ("down", 35.0), ("dialing", 39.0), ("online", 39.1)), plan) == []
     assert differences(lane(*OUTAGE), lane(*OUTAGE[:-1]), plan)
     assert differences(lane(*OUTAGE), lane(*OUTAGE, ("error", 45.0), ("dialing", 50.0), ("online", 51.0)), plan)
+
+
+def test_under_jitter_a_late_answer_is_chance_but_a_lost_connection_is_not():
+    plan = {**PLAN, "actions": [{"id": "away", "do": "fault", "fault": "slow_link", "args": {"delay_ms": 500, "jitter_ms": 300}}]}
+    late = (("suspect", 12.0), ("online", 14.5), ("suspect", 20.0), ("online", 22.5))
+    assert differences(lane(), lane(*late), plan) == []
+    assert differences(lane(*late), lane(), plan) == []
+    assert differences(lane(), lane(*late[:3], ("backoff", 22.0), ("dialing", 22.1), ("online", 22.5)), plan)
+    steady = {**PLAN, "actions": [{**plan["actions"][0], "args": {"delay_ms": 500, "jitter_ms": 0}}]}
+    assert differences(lane(), lane(*late), steady)

@@ -10,7 +10,8 @@ What is left out, because the scenario does not say it:
   moment in one run and a little after it in the other (`TOLERANCE_MS`, and the time between two samples) is the same, and a state on
   the way that does not last longer than that (`_PASSED`: never `online`, `error` or a start) may be there in one run only, and so may
   what came that shortly before a run was over;
-- an answer that comes late by itself: `suspect` for an instant while no fault is under way is the place's pace.
+- an answer that comes late by itself: `suspect` for an instant while no fault is under way is the place's pace, and while a fault with
+  jitter is (`jitter_ms` of its arguments) it is chance.
 
 Where single frames are lost by chance (`BY_CHANCE`), two places cannot lose the same ones; and how many wakes a sleeping node needs for a bundle is the place's pace. Then `suspect` may come and go, and a
 connection may break: what is compared is which states there are, and the state at the end.
@@ -38,9 +39,10 @@ def differences(first, second, plan, names=("the first", "the second")):
     """[Difference] between two histories of one plan; none: they agree."""
     slack_ms = TOLERANCE_MS + (plan.get("sample_ms") or 1000)
     chance = any(a.get("fault") in BY_CHANCE for a in plan.get("actions", [])) or _in_wakes(plan)
+    jittery = {a["id"] for a in plan.get("actions", []) if a.get("args", {}).get("jitter_ms")}
     found = []
     for board in plan["boards"]:
-        lanes = [_Lane(events, board, slack_ms) for events in (first, second)]
+        lanes = [_Lane(events, board, slack_ms, jittery) for events in (first, second)]
         compare = _by_kind if chance else _in_order
         found += compare(board, lanes, names, slack_ms) or ([] if chance else _at_moments(board, lanes, names, slack_ms))
     return found
@@ -54,7 +56,7 @@ def _in_wakes(plan):
 class _Lane:
     """One board of one run: `states`: [(t, state)], each unlike the one before; `moments`: {id: t}; `end`: t of the last event."""
 
-    def __init__(self, events, board, slack_ms):
+    def __init__(self, events, board, slack_ms, jittery):
         self.moments = {}
         made = [(0, "off")]
         for e in events:
@@ -67,7 +69,7 @@ class _Lane:
             elif e["src"] == "board/" + board and e["ev"] == "state":
                 made.append((e["t"], "trying" if e["new"] in _TRYING else e["new"]))
         self.end = max((e["t"] for e in events), default=0)
-        self.quiet = _quiet(events, slack_ms)
+        self.quiet = _quiet(events, slack_ms, jittery)
         self.states = _folded(self._without_flickers(_folded(made)))
 
     def _without_flickers(self, states):
@@ -85,11 +87,11 @@ class _Lane:
         return seen + [state for at, state in self.states if t - slack_ms < at <= t + slack_ms]
 
 
-def _quiet(events, slack_ms):
-    """(from, to) -> whether no fault was under way then, nor a moment of the scenario near."""
+def _quiet(events, slack_ms, jittery):
+    """(from, to) -> whether no fault was under way then, nor a moment of the scenario near. A fault of `jittery`, {id}, does not count."""
     spans, begun = [], {}
     for e in events:
-        if e["src"] != "bench":
+        if e["src"] != "bench" or jittery & {e.get("id"), e.get("of")}:
             continue
         if e["ev"] in ("fault", "command"):
             begun[e["id"]] = e["t"]

@@ -159,7 +159,7 @@ def _link(path, target):
 # function is a page of memory and a call of the system at the start of a run. The firmware stays the byte code that a board gets.
 # (No import inside a function of these: machine code that uses no other name of its module looks for it from the caller's.)
 MACHINE_CODE = {"chip": ("_asyncio", "console", "sched", "select", "socket", "time"),
-                "world": ("air", "broker", "broker_link", "clock", "kernel", "rtcmem", "tcp", "tcp_host"),
+                "world": ("air", "broker", "broker_link", "clock", "kernel", "rtcmem", "tcp", "tcp_chip", "tcp_host"),
                 "sim/inside": ("console", "history", "tally")}
 
 

@@ -17,8 +17,8 @@ from ..world.ppp import Ppp
 from ..world.rng import rng_for
 from ..world.rtcmem import RtcMemory
 from ..world.station import Station
-from ..world.tcp import Flow, Stack
-from ..world.udp import Datagrams, Listener
+from ..world.tcp_chip import Flow, Listener, Stack
+from ..world.udp import Datagrams
 from ..world.wifi import Wifi, WifiError
 from .network import MOBILE
 

@@ -49,20 +49,3 @@ class Datagrams:
     def close(self):
         if self in self.stack.datagrams:
             self.stack.datagrams.remove(self)
-
-
-class Listener:
-    """A listening TCP port of the chip. queue: flows that are open and not accepted yet."""
-
-    def __init__(self, stack, port, backlog):
-        self.stack = stack
-        self.port = port
-        self.backlog = backlog
-        self.queue = []
-
-    def close(self):
-        if self in self.stack.listeners:
-            self.stack.listeners.remove(self)
-        for flow in self.queue:
-            flow.close()
-        self.queue = []

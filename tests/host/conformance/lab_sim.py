@@ -16,7 +16,7 @@ from holdfast_bench.world.air import Air
 from holdfast_bench.world.dns import Server as DnsServer
 from holdfast_bench.world.kernel import ChipReset, VirtualKernel
 from holdfast_bench.world.power import panic_log, rom_log, task_wdt_log
-from holdfast_bench.world.tcp import Stack
+from holdfast_bench.world.tcp_chip import Stack
 
 BOOT_MS = 300
 HOST_MS = 1             # until the host does what the chip asks for

@@ -8,7 +8,7 @@ from holdfast_bench.world.lan import Cable, Lan
 from holdfast_bench.world.lwip import DEAD, ECONNABORTED, OPEN
 from holdfast_bench.world.rng import rng_for
 from holdfast_bench.world.routes import Routes
-from holdfast_bench.world.tcp import Stack
+from holdfast_bench.world.tcp_chip import Stack
 from holdfast_bench.world.tcp_host import Host
 
 

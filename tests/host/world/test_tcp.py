@@ -10,7 +10,7 @@ from holdfast_bench.world.kernel import VirtualKernel
 from holdfast_bench.world.lwip import (DEAD, DIALING, ECONNABORTED, ECONNRESET, EHOSTUNREACH, ENOBUFS, OPEN, RCV_WND, SND_BUF,
                                        SND_LOWAT)
 from holdfast_bench.world.rng import rng_for
-from holdfast_bench.world.tcp import ACTIVE_MAX, TIME_WAIT_MS, Stack
+from holdfast_bench.world.tcp_chip import ACTIVE_MAX, TIME_WAIT_MS, Stack
 from holdfast_bench.world.tcp_host import RECEIVE_BUFFER, Host
 
 IP, PORT = "10.0.0.2", 1883

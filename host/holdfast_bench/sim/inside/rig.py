@@ -14,7 +14,7 @@ from ...world.dns_udp import MDNS_GROUP, name_server, neighbours
 from ...world.ether import AccessPoint, Ether
 from ...world.kernel import VirtualKernel
 from ...world.rng import rng_for
-from ...world.tcp import Stack
+from ...world.tcp_chip import Stack
 from ...world.tcp_host import Host
 from .console import Tap
 from .history import History

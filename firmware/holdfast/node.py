@@ -1,4 +1,4 @@
-# node.py - puts the parts together, and the public API. The only module that knows everyone.
+# node.py - puts the parts together, and the public API. The only module that knows everyone; what the parts tell it is in events.py.
 # Time: ticks, through the parts.   Blocks: while it is being made (files, NVS); publish() never.
 # A Node is made of memory alone; what the network needs is loaded by start(): a battery node's wake without radio never does.
 import gc
@@ -11,24 +11,18 @@ from time import sleep_ms, ticks_diff, ticks_ms
 from . import release
 from .block import Block
 from .clock import Clock
-from .errors import GRAVE, severity
+from .events import Events
+from .lives import begin, settled
 from .nvs import Store
 from .outbox import Outbox
 from .ring import Ring
+from .router import Router
 from .topics import Topics
 
 _TTL_MAX = const(100000000)
 _URGENT = const(8)  # message flags, see topics.py
 _RETAIN = const(4)
-_BOOTS = const(29)  # in the resume record: boots, the last four reset causes (a nibble each, newest lowest)
-_BOOTS_FORM = const(">HH")
-_ERRORS = const(110)  # the last grave error of each of the last four lives: its place in errors.GRAVE, from 1; a nibble each likewise
-_ERRORS_FORM = const(">H")
-_HANDLERS_MAX = const(16)  # coroutines of handlers that run at one time
-_QUICK_MAX = const(15)  # quick starts in a row: upper half of block.flags
-_SETTLED_MS = const(120000)  # a life that lasts so long is none of them
-_DROPS = const(106)  # accepted messages given up since the block was formatted, modulo 2**16
-_DROPS_FORM = const(">H")
+_SETTLED_MS = const(120000)  # a life that lasts so long has got somewhere
 
 
 # Forgets a module that is needed but once; its memory is free after the next collection.
@@ -49,44 +43,36 @@ def _there(folder):
     return False
 
 
-class Node:
+class Node(Events):
     # config: path of a JSON file, or a dict. Raises ConfigError, naming the setting and what is allowed.
     def __init__(self, config="config.json"):
         from .config import load
 
         self._born = ticks_ms()
-        self.config = cfg = load(config)
+        cfg = load(config)
         _unload("config")
         _unload("dtu_config")
         _unload("paths_config")
         self.id = cfg["id"] = cfg["id"] or "hf-" + "".join(["%02x" % b for b in machine.unique_id()[-3:]])
         self.life = None  # the application's own name for this run of it, shown in the boot event
         self.verbose = cfg["verbose"]
-        self._handlers = []
         self._schemas = []
-        self._console = self._router = self.receiver = None
-        self._tasks = []
-        self.path = self.watchdog = self.supervisor = None
+        self.path = self.watchdog = self.supervisor = self.receiver = None
         self.stopping = self._announced = False
         self.patient = False
         self.fetch = None  # new firmware is being fetched (update)
-        self._handling = 0
         self._prefix = "%s/%s/" % (cfg["base"], self.id)
+        self.router = Router(self._prefix, self.error, self._app_error)
         self._store = store = Store()
-        self._block = block = Block(machine.RTC(), cfg["rtc_bytes"], store.epoch)
+        block = Block(machine.RTC(), cfg["rtc_bytes"], store.epoch)
+        Events.__init__(self, cfg, block)
         self.cause = machine.reset_cause()
-        boots, causes = block.peek(_BOOTS, _BOOTS_FORM)
-        self.boots = min(boots + 1, 65535)
-        causes = causes << 4 & 0xFFF0 | self.cause & 15
-        block.poke(_BOOTS, _BOOTS_FORM, self.boots, causes)
-        errors = block.peek(_ERRORS, _ERRORS_FORM)[0]
-        block.poke(_ERRORS, _ERRORS_FORM, errors << 4 & 0xFFF0)
-        self._count_start(store)
+        self.boots, quick, causes, errors = begin(block, store, self.cause)
         self.held = None  # what is to be told about the safe mode that this life began with
-        if 0 < cfg["safe_boots"] <= self.quick:
+        if 0 < cfg["safe_boots"] <= quick:
             from .safe import hold
 
-            hold(self, causes, errors)
+            hold(self, quick, causes, errors)
             _unload("safe")
         if cfg.get("trial"):
             from .trial import forget
@@ -110,22 +96,9 @@ class Node:
         # What is accepted can also be sent: the envelope adds a third, at most, and some.
         self.longest = min(cfg["payload_max"], (cfg["out_bytes"] - 320) * 3 // 4, len(block.area) // 4)
 
-    # A start is quick until its life has got anywhere (settled()). Somebody has sent the chip to sleep: nothing went wrong.
-    def _count_start(self, store):
-        block = self._block
-        quick = 0 if self.cause == machine.DEEPSLEEP_RESET else store.quick() if block.fresh else (block.flags >> 4) + 1
-        self.quick = quick = min(quick, _QUICK_MAX)
-        block.flags = block.flags & 15 | quick << 4
-        if not block.torn:  # else the outbox has to see that first, and the count waits for it
-            block.commit()
-
     # This life has got somewhere: messages were acknowledged, it lasts, it ends in order, or somebody is at the prompt.
     def settled(self):
-        if self.quick:
-            self.quick = 0
-            self._block.flags &= 15
-            self._block.commit()
-            self._store.settled()
+        settled(self._block, self._store)
 
     # Loads what the network needs: watchdog, path, supervisor.
     def _load_network(self):
@@ -144,14 +117,6 @@ class Node:
         self.path = Path(cfg, self.outbox.block, self.clock.stamp)
         self.supervisor = Supervisor(cfg, self._prefix, self.outbox, self.path, self.watchdog, self)
         self.supervisor.session.retained = self._schemas
-
-    @property
-    def router(self):
-        if not self._router:
-            from .router import Router
-
-            self._router = Router()
-        return self._router
 
     # ---- messages
 
@@ -237,7 +202,7 @@ class Node:
     # bytes). May be used at any time. Raises ValueError for a bad pattern or QoS, and for more handlers than one message may be for.
     def on(self, pattern, qos=1):
         def register(handler):
-            self.router.check(pattern, qos, _HANDLERS_MAX)
+            self.router.check(pattern, qos)
             self._listen(pattern, handler, qos)
             return handler
 
@@ -247,10 +212,9 @@ class Node:
         if self.router.add(pattern, qos, handler) and self.supervisor:
             self.supervisor.want(pattern, qos)
 
-    # Calls handler(name, fields) for every event: state, link, drop, err, ... Usable as a decorator.
-    def on_event(self, handler):
-        self._handlers.append(handler)
-        return handler
+    # A message has come: calls the handlers that it is for. topic, payload: bytes; payload None: it was too long.
+    def deliver(self, topic, payload):
+        self.router.deliver(topic, payload)
 
     # down, dialing, online, suspect, backoff or error.
     @property
@@ -269,13 +233,6 @@ class Node:
 
         return collect(self)
 
-    # A line for the log (R37): an event `log`, and a message on the topic `log` where the configuration wants it.
-    # level: INFO, WARN, ERROR or FATAL. More fields as they please.
-    def log(self, level, text, **fields):
-        fields["sev"] = level
-        fields["msg"] = text
-        self.emit("log", fields)
-
     # ---- running
 
     # Runs the node and `coro`; never returns but by an exception such as Ctrl-C.
@@ -292,7 +249,10 @@ class Node:
     async def _main(self, coro):
         self.start()
         if coro:
-            await self._guard(coro)
+            try:
+                await coro
+            except Exception as e:
+                self._app_error(e)
         from asyncio import sleep
 
         while True:
@@ -304,12 +264,6 @@ class Node:
         await sleep_ms(_SETTLED_MS)
         self.settled()
 
-    async def _guard(self, coro):
-        try:
-            await coro
-        except Exception as e:
-            self._app_error(e)
-
     # Tells the console, and whoever listens, that this life has begun: once.
     def announce(self):
         if self._announced:
@@ -317,7 +271,7 @@ class Node:
         self._announced = True
         self.emit("boot", {
             "id": self.id, "ver": release(), "cause": self.cause, "boots": self.boots, "epoch": self.outbox.block.epoch,
-            "queued": self.queued, "life": self.life, "drops": self._block.peek(_DROPS, _DROPS_FORM)[0],
+            "queued": self.queued, "life": self.life, "drops": self._given_up(),
         })
         if self.held:
             self.log("ERROR", self.held)
@@ -341,7 +295,7 @@ class Node:
         if cfg["log"] != "none":
             from .log import Log
 
-            create_task(Log(self, cfg["log"]).run())
+            create_task(Log(self, cfg["log"]).run())  # it is to hear of the start
         get_event_loop().set_exception_handler(self._task_died)
         self.announce()
         if cfg.get("trial"):
@@ -353,8 +307,7 @@ class Node:
 
             follow(self)
         create_task(self._last())
-        self._tasks = [create_task(self.supervisor.run())]
-        self.watchdog.find("link").task = self._tasks[0]
+        self._task = self.watchdog.find("link").task = create_task(self.supervisor.run())
         self.watchdog.start()
         create_task(self.watchdog.run())
         if cfg["ntp"]:
@@ -373,7 +326,7 @@ class Node:
         if cfg["dtu"]:
             from .dtu import start
 
-            self.dtu = start(self, cfg["dtu"])
+            start(self, cfg["dtu"])
         if self._console:
             create_task(self._console.read())
             create_task(self._console.write())
@@ -398,7 +351,7 @@ class Node:
                 supervisor.stopping = True
                 supervisor.bell.ring()
                 self.watchdog.find("link").task = None
-                await self._tasks[0]
+                await self._task
                 self.watchdog.forget("link")
             self.settled()
             self.outbox.commit()
@@ -447,55 +400,7 @@ class Node:
         if self.watchdog:
             self.watchdog.stretch(600000)
 
-    # ---- what the parts tell
-
-    # Hands an event to the application's handlers and to the console. fields: a dict.
-    def emit(self, name, fields):
-        for handler in self._handlers:
-            try:
-                handler(name, fields)
-            except Exception as e:
-                if name != "err":  # else that would go round in circles
-                    self._app_error(e)
-        if self.config["console"]:
-            if not self._console:
-                from .console import Console
-
-                self._console = Console(self)
-            fields["ev"] = name
-            self._console.emit(fields)
-
-    def error(self, kind, cause):
-        if kind in GRAVE:
-            block = self._block
-            block.poke(_ERRORS, _ERRORS_FORM, block.peek(_ERRORS, _ERRORS_FORM)[0] & 0xFFF0 | GRAVE.index(kind) + 1)
-        self.emit("err", {"code": kind, "sev": severity(kind), "msg": str(cause)})
-
-    def deliver(self, topic, payload):
-        try:
-            topic = str(topic, "utf-8")
-        except UnicodeError:
-            return self.error("unusable", "topic %r" % topic)
-        if payload is None:
-            return self.error("unusable", "message too long: " + topic)
-        if topic.startswith(self._prefix):
-            self.router.route(topic[len(self._prefix) :], payload, self._app_error, self._spawn)
-
-    # A handler may be a coroutine function: it then runs beside everything else. Who sends faster than they end fills no memory.
-    def _spawn(self, coro):
-        from asyncio import create_task
-
-        if self._handling == _HANDLERS_MAX:
-            coro.close()
-            return self.error("unusable", "%d handlers still run" % _HANDLERS_MAX)
-        self._handling += 1
-        create_task(self._handle(coro))
-
-    async def _handle(self, coro):
-        try:
-            await self._guard(coro)
-        finally:
-            self._handling -= 1
+    # ---- the node's own commands
 
     def _remote(self, topic, payload):
         from .remote import handle
@@ -510,28 +415,3 @@ class Node:
 
             box.resend = Resend(box, self.supervisor.tell)
         box.resend.request(payload)
-
-    def _app_error(self, e):
-        from io import StringIO
-
-        text = StringIO()
-        sys.print_exception(e, text)
-        self.emit("err", {"code": "app", "sev": "ERROR", "msg": repr(e)[:100], "trace": text.getvalue()[-160:]})
-
-    def _task_died(self, loop, context):
-        self._app_error(context["exception"])
-
-    # A report that a reset cuts off is made good by the sum in the next boot event.
-    def _dropped(self, first, n, why, epoch):
-        if first:
-            self._block.poke(_DROPS, _DROPS_FORM, self._block.peek(_DROPS, _DROPS_FORM)[0] + n & 0xFFFF)
-        fields = {"i": first, "n": n, "why": why}
-        if epoch is not None and epoch != self._block.epoch:
-            fields["b"] = epoch
-        self.emit("drop", fields)
-
-    # late_ms None: the task has ended.
-    def _starved(self, beat, late_ms):
-        self.emit("starve", {"task": beat.name, "late_ms": late_ms})
-        self.error("starved", beat.name)
-        self._block.commit()

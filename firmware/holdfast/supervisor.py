@@ -38,7 +38,7 @@ def _chance():
 
 
 class Supervisor:
-    # node: told what happens: emit(event, fields), error(kind, cause), deliver(topic, payload); has router, verbose, reset().
+    # node: told what happens: emit(event, fields), error(kind, cause), deliver(topic, payload), settled(); has router, verbose, reset().
     def __init__(self, cfg, prefix, outbox, path, watchdog, node):
         self._cfg = cfg
         self._box = outbox

@@ -20,7 +20,7 @@ GROUPS = {
     "outbox": ("errors", "block", "clock", "ring", "topics"),
     "session": ("backoff", "breaker", "retry", "rtt", "packets", "envelope", "transport", "path"),
     "supervisor": ("states", "ladder", "wire", "endpoint", "watchdog"),
-    "node": ("nvs", "router"),
+    "node": ("nvs", "router", "lives", "events"),
 }
 HOME = {part: head for head, parts in GROUPS.items() for part in parts}
 

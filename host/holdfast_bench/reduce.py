@@ -23,6 +23,7 @@ from .errors import BenchError
 
 FILE = "names.json"
 API = ("Node", "Typed")  # classes that applications get hold of: their methods without underscore, and the parameters of these, stay,
+BASES = ("Events",)  # what these are derived from: their methods likewise, but for the one that makes them,
 ATTRIBUTES = ("id", "config", "cause", "boots", "life", "verbose")  # and these attributes
 _HERE = Path(__file__).resolve().parent
 _KNOWN = _HERE / "known_names.txt"
@@ -281,10 +282,10 @@ class _Package:
                 self._assigned(statement)
         if any(base.id in ("Exception", "ValueError", "OSError") for base in node.bases if isinstance(base, ast.Name)):
             self.kept.add(node.name)  # shown to people
-        if node.name in API:
+        if node.name in API + BASES:
             self.kept.add(node.name)
             for part in ast.walk(node):
-                if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef)) and (part.name == "__init__" or not part.name.startswith("_")):
+                if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef)) and (part.name == "__init__" and node.name in API or not part.name.startswith("_")):
                     self.kept.update([part.name, *(a.arg for a in part.args.args + part.args.kwonlyargs)])
             self.kept.update(ATTRIBUTES)
 

@@ -43,10 +43,10 @@ def resume_rows():
 
 # module, constant with the offset, its format ("B" where the module reads a single byte)
 PLACES = [
-    ("topics", "_RESUME", "_RESUME_FORM"), ("node", "_BOOTS", "_BOOTS_FORM"), ("supervisor", "_LADDER", "_LADDER_FORM"),
+    ("topics", "_RESUME", "_RESUME_FORM"), ("lives", "_BOOTS", "_BOOTS_FORM"), ("supervisor", "_LADDER", "_LADDER_FORM"),
     ("supervisor", "_BROKER", None), ("path", "_NETWORK", None), ("supervisor", "_WIFI", "_WIFI_FORM"),
     ("endpoint", "_RETRY", "_RETRY_FORM"), ("path", "_RADIO", "_RADIO_FORM"), ("path", "_LEASE", "_LEASE_FORM"),
-    ("endpoint", "_ADDRESS", "_ADDRESS_FORM"), ("received", "_RESUME", "_RESUME_FORM"), ("clock", "_LAST", "_LAST_FORM"), ("node", "_DROPS", "_DROPS_FORM"), ("node", "_ERRORS", "_ERRORS_FORM"),
+    ("endpoint", "_ADDRESS", "_ADDRESS_FORM"), ("received", "_RESUME", "_RESUME_FORM"), ("clock", "_LAST", "_LAST_FORM"), ("events", "_DROPS", "_DROPS_FORM"), ("lives", "_ERRORS", "_ERRORS_FORM"),
     ("spool", "_PROGRESS", "_PROGRESS_FORM"), ("duty", "_DUTY", "_DUTY_FORM"),
 ]
 # places of `path` that `paths`, above it, uses too: its constant, that of path

@@ -1,12 +1,13 @@
 # standby.py - a connection to the next broker, kept open beside the one in use (R29): a switch then costs no connecting.
-# May import: asyncio, gc, micropython, failover, errors, esp32; the brokers are handed in.
+# May import: asyncio, gc, micropython, random, failover, errors, esp32; the brokers are handed in.
 # Time: ticks; stamps are handed in.   Blocks: for DNS, when the broker's address is not known.   Loaded only with the setting `standby_s`.
 #
 # It is open, its TLS or WebSocket handshake is done, and nothing has been said on it: CONNECT and the first messages are one flight, their
-# acknowledgements the next. A second session under the node's name would be worse: brokers of one cluster end the first one for it, and a lost one has its last will published.
+# acknowledgements the next. Brokers end such a connection after a while (mosquitto: 90 s): it is renewed before, once that is known. A second session under the node's name would be worse: brokers of one cluster end the first one for it, and a lost one has its last will published.
 from asyncio import TimeoutError, core, create_task, sleep_ms, wait_for_ms
 import gc
 from micropython import const
+from random import getrandbits
 from time import ticks_diff, ticks_ms
 
 from .errors import Fault
@@ -14,6 +15,7 @@ from .failover import connected
 
 _AGAIN_MS = const(1000)  # after a failed try, doubled each time up to
 _AGAIN_MAX_MS = const(60000)
+_SAME_MS = const(3000)  # two connections that were ended at ages no more apart than that: the broker does so with every silent one
 _HEAP = const(16384)  # left to the application, and what TLS takes of the other heap in one piece
 _TLS_HEAP = const(49152)
 
@@ -33,8 +35,13 @@ def _secured():
     pass
 
 
+# Up to a quarter less: nodes that lost their broker together do not stay in step (R3).
+def _spread(ms):
+    return ms - (ms >> 2) * getrandbits(8) // 256
+
+
 class Standby:
-    # ends: the brokers. renew_ms: how long a connection is kept without being used. error(kind, cause): told once when there is no room for it.
+    # ends: the brokers. renew_ms: how long a connection is kept at most without being used. error(kind, cause): told once when there is no room for it.
     def __init__(self, ends, renew_ms, dial_ms, before_dns, stamp, error):
         self._ends = ends
         self._error = error
@@ -46,6 +53,7 @@ class Standby:
         self._task = None
         self._number = 0  # of the broker that the line leads to
         self._line = None
+        self._ended_ms = 0  # how old the last one was when the broker ended it
 
     # Broker number `at` is in use: keeps a connection to the next one that can be reached.
     def start(self, at):
@@ -81,7 +89,7 @@ class Standby:
                 pause = _AGAIN_MS
                 continue  # the one before is dropped when its successor is there
             self._drop()
-            await sleep_ms(pause)
+            await sleep_ms(_spread(pause))
             pause = min(pause * 2, _AGAIN_MAX_MS)
 
     # A new connection in place of the one there is: open, and its handshake begun.
@@ -113,8 +121,9 @@ class Standby:
         began = ticks_ms()
         line = self._line
         buf = bytearray(16)
+        due_ms = _spread(self._renew_ms)
         while True:
-            left = self._renew_ms - ticks_diff(ticks_ms(), began)
+            left = due_ms - ticks_diff(ticks_ms(), began)
             if left <= 0:
                 return True
             try:
@@ -124,4 +133,8 @@ class Standby:
             except TimeoutError:
                 return True
             except Fault:
+                age_ms = ticks_diff(ticks_ms(), began)
+                if abs(age_ms - self._ended_ms) < _SAME_MS < age_ms >> 1:
+                    self._renew_ms = min(self._renew_ms, age_ms - (age_ms >> 3))
+                self._ended_ms = age_ms
                 return False

@@ -24,6 +24,7 @@ _LINGER_MS = const(50)  # what was written last leaves the chip before the radio
 _TURN_MS = const(20000)  # longest sleep: the watchdog wants to see the task alive
 _DOUBT_MS = const(13000)  # a Wi-Fi that is gone has been noticed by then: asking DNS over it would block for seconds
 _ELSEWHERE = ("timeout", "refused", "gone")  # what another address of the same broker may be better at
+_STUCK_MS = const(300000)  # let in and dropped for so long: what the broker has kept of the session may be what it stumbles over
 _SWITCH_MS = const(2000)  # for acknowledgements still to come, before another broker is turned to
 # In the resume record: rung of the ladder in use and how often each was used; back-off of the Wi-Fi; broker in use.
 _LADDER = const(33)
@@ -78,6 +79,7 @@ class Supervisor:
         self._useful = False
         self._returning = False  # the session is a return to a preferred broker, not proven yet
         self._tried_at = None  # ticks at which the attempt began that is not yet a session
+        self._kept = None  # where the broker had kept the session: how many messages had been acknowledged when it let us in
         self._wanted = []  # subscriptions to ask for
         self._subscribed = self._confirmed = -1  # the broker that has confirmed all of them; the same, before the connection at hand
         self.tries = self.connects = self.faults = 0
@@ -339,6 +341,7 @@ class Supervisor:
     def accepted(self, present):
         end = self.ends[self.at]
         self.connects += 1
+        self._kept = self._box.acked if present else None
         self._tried_at = None
         self._online_at = ticks_ms()
         if present and self._confirmed == self.at:
@@ -441,7 +444,8 @@ class Supervisor:
         before = self.at
         if follows and (follows != "climb" or self._outage_ms() > _DOUBT_MS):
             end.doubt()
-        if follows == "clean":
+        stuck = kind == "closed" and self.state != "dialing" and self._kept == self._box.acked and self._outage_ms() > _STUCK_MS
+        if stuck or follows == "clean":
             end.clean = True
         if self._returning:
             self._returning = False

@@ -188,6 +188,29 @@ def test_duplicate_out_of_nothing_is_bad():
     assert laws(result) == [("duplicates", "bad")] and result.numbers["duplicates"] == 1
 
 
+def test_a_message_that_went_to_flash_while_it_was_on_its_way_may_arrive_twice():
+    def story(spool_at, others=()):
+        made = Story().accept(1, 2)
+        made.t = spool_at
+        made.add("board/b1", "spool", i=1, top=1)
+        made.t = 50_000
+        return made.recv(1, 2, 1, *others).drained().judge()
+
+    assert story(40_000).verdict == "good"
+    assert laws(story(20_000)) == [("duplicates", "bad")]
+    assert laws(story(40_000, [2])) == [("duplicates", "bad")]
+
+
+def test_an_acknowledgement_is_that_of_the_message_in_flash_where_numbers_have_begun_again():  # R30
+    story = Story().accept(1).add("board/b1", "spool", i=1, top=1).chip("reset", cause="power").add("board/b1", "boot", life="b2", epoch=2, cause=1)
+    story.life, story.seq = "b2", 0
+    story.accept(1).recv(1, life="a1").add("board/b1", "ack", i=1).chip("corrupt")
+    result = story.accept(2).recv(2).drained().judge()
+    assert (result.numbers["lost"], result.numbers["beyond_promise"]) == (0, 1), result.findings
+    story = Story().accept(1).add("board/b1", "ack", i=1).chip("corrupt")
+    assert story.accept(2).recv(2).drained().judge().numbers["lost"] == 1
+
+
 def test_recovery_is_counted_from_the_last_end_of_a_fault():
     story = Story().accept(1).recv(1).bench("fault", id="outage").bench("fault", id="cut")
     story.bench("end", id="cut.end", of="cut").accept(2).bench("end", id="outage.end", of="outage")

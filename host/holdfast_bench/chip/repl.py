@@ -3,6 +3,8 @@
 May use: boot (to run code), the console. The protocol is MicroPython's (docs/reference/repl of its manual).
 """
 
+import gc
+
 from . import boot
 from .soc import chip
 
@@ -29,6 +31,7 @@ class Repl:
     def _exec(self, source, kind, eofs):
         """Compile and run. With eofs, EOT after the output and after the exception's text, as raw mode has it."""
         console = chip.console
+        gc.collect()  # reading the line has left garbage here, and on the chip none: what stays would settle behind it, in the midst of the heap
         fn = lambda: exec(compile(source, "<stdin>", kind), self._scope)  # noqa: E731
         if not eofs:
             return boot.run(fn)

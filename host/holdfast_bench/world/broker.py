@@ -17,7 +17,7 @@ MAX_SESSIONS = 10_000
 MAX_RETAINED = 10_000
 MAX_ROUTES = 1000       # topics whose receivers are remembered
 EXCUSED_MS = 1000       # how often the silence of a client that is not being listened to is looked at
-MAX_HALF = 1000         # QoS 2 messages of one client between PUBLISH and PUBREL
+MAX_HALF = 256          # QoS 2 messages of one client between PUBLISH and PUBREL; EMQX takes 100 by default (max_awaiting_rel)
 
 
 class Silent:

@@ -32,7 +32,7 @@ def main():
     rig.told = _told
     _make_room_for_names()
     gc.collect()
-    gc.threshold(1 << 20)  # the firmware's 16 KB are for a chip: here the world allocates from the same heap, and would be collected all the time
+    gc.threshold(1 << 17)  # the firmware's 16 KB are for a chip: here the world allocates from the same heap, and would be collected all the time; seldomer, and the free heap is all in small pieces
     share = gc.mem_alloc()
     if spec.get("measure"):
         sys.stdout.write("%d\n" % share)

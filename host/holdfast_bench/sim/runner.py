@@ -273,7 +273,7 @@ def _share_kb(micropython, work):
     return int(kept.read_text()) // 1024 + (WORLD_WORKING_KB + extras_kb + plan_kb) * micropython.bits // 32
 
 
-WORLD_WORKING_KB = 200  # what the world needs beside what it is: frames under way, connections that a hanging broker has not closed, queues
+WORLD_WORKING_KB = 140  # what the world needs beside what it is: frames under way, connections that a hanging broker has not closed, queues
 GATEWAY_KB = 48         # the code of a gateway or a WebSocket server, and what they remember
 PLAN_FACTOR = 3         # bytes of heap that a byte of the plan's JSON takes, generously: about 2 were seen
 

@@ -126,8 +126,9 @@ class Wifi:
             return gone_ms < _DHCP_MS
         return gone_ms < limit and not (gone_ms > _SCAN_MS and self.wlan.status() == _NO_AP)
 
-    # The path is up: remembers how, for the next time. took_ms: since begin(); 0: it was up already.
-    def learn(self, took_ms):
+    # The path is up: remembers how, for the next time. took_ms: since begin(); 0: it was up already. known: it has been up since this was
+    # last called, so its address is no younger now.
+    def learn(self, took_ms, known=False):
         block = self._block
         channel = _try(self.wlan.config, "channel") or 0
         if took_ms and channel:
@@ -137,7 +138,7 @@ class Wifi:
         self._tries = 0
         block.poke(_NETWORK, "B", self.net)
         block.poke(_RADIO, _RADIO_FORM, self._cfg["wifi"][self.net]["bssid"] or b"", channel)
-        if not self.leased:
+        if not self.leased and not known:
             ip, mask, gateway, dns = map(_packed, self.wlan.ifconfig())
             prefix = bin(int.from_bytes(mask, "big")).count("1")
             block.poke(_LEASE, _LEASE_FORM, ip, gateway, dns, prefix, self._stamp())

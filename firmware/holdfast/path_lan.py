@@ -13,8 +13,6 @@ _DHCP_MS = const(20000)
 
 
 class Lan:
-    name = "lan"
-    net = None
     settling = False
     wide = True
     standing = True  # it is up by itself, and stays

@@ -27,8 +27,6 @@ _REGISTERED = (b"1", b"5")  # at home, roaming
 
 
 class Ppp:
-    name = "ppp"
-    net = None
     settling = False
     wide = True
     standing = False  # each attempt costs something
@@ -44,7 +42,7 @@ class Ppp:
         self._closed = True
         self._line = b""
         self._one = bytearray(1)
-        self.fault = None  # what went wrong last
+        self.fault = None  # what went wrong in the last attempt
 
     def _open(self):
         if self._ppp:
@@ -71,6 +69,7 @@ class Ppp:
         return None
 
     def begin(self):
+        self.fault = None
         try:
             self._open()
             self._ppp.active(False)  # what is left of the last call; the modem is told by the dialogue
@@ -92,7 +91,7 @@ class Ppp:
         return not self._closed and gone_ms < limit
 
     def learn(self, took_ms):
-        self.fault = None
+        pass
 
     def stale(self):
         return False

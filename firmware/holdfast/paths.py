@@ -133,10 +133,7 @@ class Paths:
         if net is None:
             driver.learn(took_ms)
         else:
-            leased = driver.leased
-            driver.leased = leased or not self._begun  # it was up already: the address that is remembered is no younger now
-            driver.learn(took_ms)
-            driver.leased = leased
+            driver.learn(took_ms, not self._begun)
             self._begun = False
         for other, _ in self._members:
             if other is not driver:
@@ -166,9 +163,11 @@ class Paths:
         self._block.poke(_PATH, "B", self.at & 15 | bad)
 
     def missed(self):
-        if self._members[self.at][0].wide:
+        driver, net = self._members[self.at]
+        if net is None and driver.fault:
+            self._error("link", "%s: %s" % (self.name, driver.fault))
+        if driver.wide:
             self._missed[self.at] += 1
-            driver, net = self._members[self.at]
             if net is not None or not driver.standing:
                 self._mark(self.at)
 
@@ -210,19 +209,16 @@ class Paths:
                 least = rank
         return best
 
-    # Is there a path worth leaving this one for?
+    # The paths worth leaving this one for.
     def _other(self):
         return [i for i in range(len(self._members)) if i != self.at and not self._is_bad(i)]
-
-    # Of all paths: name, and whether it is in use, good, bad or not known.
-    def known(self):
-        return {self.names[i]: "in use" if i == self.at else "bad" if self._is_bad(i) else "good" if self._is_up(i) or self._good[i] else "unknown" for i in range(len(self.names))}
 
     # ---- what its owner tells
 
     def owned(self, supervisor, node):
         self._owner = supervisor
         self._emit = node.emit
+        self._error = node.error
 
     # A try over this path has failed. True: the path is left for another one.
     def blame(self, kind):

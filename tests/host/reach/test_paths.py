@@ -144,6 +144,7 @@ def test_a_node_with_a_modem_only_needs_no_wifi():  # R25
 def test_a_wrong_access_point_name_keeps_nobody_from_the_other_paths():  # R25
     s = Story(fault("ap_gone", 20, 60), run_s=150, config={"paths": {"order": ["wifi", "ppp"], "ppp": {**PPP, "apn": "wrong"}, "return_s": 10}}, modem=True)
     assert {path for _, path in used(s)} == {"wifi:holdfast"} and s.lost == 0
+    assert "ppp: call: b'NO CARRIER'" in [e["msg"] for e in s.of("err", code="link")], "somebody can mend that"
     assert s.after("ap_gone.end", "state", new="online")["t"] - s.at("ap_gone.end") < 20_000
 
 

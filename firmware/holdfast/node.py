@@ -56,7 +56,7 @@ class Node(Events):
         self.id = cfg["id"] = cfg["id"] or "hf-" + "".join(["%02x" % b for b in machine.unique_id()[-3:]])
         self.life = None  # the application's own name for this run of it, shown in the boot event
         self.verbose = cfg["verbose"]
-        self._schemas = []
+        self.schemas = []  # what receivers are to know of typed topics: (topic below the prefix, payload)
         self.path = self.watchdog = self.supervisor = self.receiver = None
         self.stopping = self._announced = False
         self.patient = False
@@ -116,7 +116,7 @@ class Node(Events):
             from .path import Wifi as Path
         self.path = Path(cfg, self.outbox.block, self.clock.stamp)
         self.supervisor = Supervisor(cfg, self._prefix, self.outbox, self.path, self.watchdog, self)
-        self.supervisor.session.retained = self._schemas
+        self.supervisor.session.retained = self.schemas
 
     # ---- messages
 
@@ -163,15 +163,7 @@ class Node(Events):
         box = self.outbox
         if not self._spool_at or not box.waiting or not (box.spool or self._load_spool()):
             return 0
-        spool = box.spool
-        first = self._block.head_seq
-        n = spool.spill(drop)
-        if n:
-            self.emit("spool", {"n": n, "i": first, "top": self._block.next_seq - 1, "queued": spool.waiting, "erases": spool.wear.erases})
-        elif spool.fault:
-            self.error("flash", repr(spool.fault))
-            spool.fault = None
-        return n
+        return box.spool.save(self, drop)
 
     def _load_spool(self):
         from .spool import Spool
@@ -188,15 +180,9 @@ class Node(Events):
     # A topic whose payloads are packed values: node.typed("sensor/air", "temp:h/10:C hum:B:%").publish(21.5, 48) takes three bytes.
     # Receivers get to know how to read them. Raises ValueError for a bad description.
     def typed(self, topic, fields):
-        from .typed import Typed
+        from .typed import make
 
-        made = Typed(self, topic, fields)
-        schema = made.schema()
-        if schema not in self._schemas:
-            self._schemas.append(schema)
-            if self.supervisor:
-                self.supervisor.tell(*schema, flags=1 | _RETAIN)
-        return made
+        return make(self, topic, fields)
 
     # Decorator: calls handler(topic, payload) for messages below "<base>/<id>/" that fit `pattern` (topic: str, payload:
     # bytes). May be used at any time. Raises ValueError for a bad pattern or QoS, and for more handlers than one message may be for.

@@ -127,6 +127,18 @@ class Spool:
         self.wear.spend()
         return n
 
+    # Spills, and has the node tell of it.
+    def save(self, node, drop):
+        block = self._box.block
+        first = block.head_seq
+        n = self.spill(drop)
+        if n:
+            node.emit("spool", {"n": n, "i": first, "top": block.next_seq - 1, "queued": self.waiting, "erases": self.wear.erases})
+        elif self.fault:
+            node.error("flash", repr(self.fault))
+            self.fault = None
+        return n
+
     # The log as it lies: (records that are not done, where it goes on at the front of the area - 0: it does not). None when all are done,
     # and while something is on its way that could not be looked after any more: in a segment that is not the oldest one a QoS 1 message
     # is sent again in its turn, which no other may be; and the note of progress has room for so much of QoS 2.

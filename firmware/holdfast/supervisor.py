@@ -12,7 +12,7 @@ from time import ticks_diff, ticks_ms
 from .bell import Bell
 from .endpoint import Endpoint
 from .errors import Fault, translate
-from .ladder import climb
+from .ladder import leave, next_rung
 from .retry import Target
 from .rtt import Rtt
 from .states import follow
@@ -26,9 +26,7 @@ _DOUBT_MS = const(13000)  # a Wi-Fi that is gone has been noticed by then: askin
 _ELSEWHERE = ("timeout", "refused", "gone")  # what another address of the same broker may be better at
 _STUCK_MS = const(300000)  # let in and dropped for so long: what the broker has kept of the session may be what it stumbles over
 _SWITCH_MS = const(2000)  # for acknowledgements still to come, before another broker is turned to
-# In the resume record: rung of the ladder in use and how often each was used; back-off of the Wi-Fi; broker in use.
-_LADDER = const(33)
-_LADDER_FORM = const("B4B")
+# In the resume record: back-off of the Wi-Fi; broker in use.
 _WIFI = const(40)
 _WIFI_FORM = const(">BBH")
 _BROKER = const(38)
@@ -409,7 +407,7 @@ class Supervisor:
         self._climbed_s = 0
         if not self.at:
             self._return_ms = self._cfg["return_s"] * 1000
-        self._block.poke(_LADDER, _LADDER_FORM, 0, 0, 0, 0, 0)
+        leave(self._block)
         self._save()
 
     # ---- failures
@@ -485,22 +483,18 @@ class Supervisor:
 
     # The trouble may lie deeper: takes the rung of the ladder that the length of the outage allows.
     def _climb(self):
-        block = self._block
-        rung, *counts = block.peek(_LADDER, _LADDER_FORM)
         outage_s = self._outage_ms() // 1000
-        rung = climb(outage_s, self._climbed_s, rung, counts[2] + counts[3], self._cfg["reset_after_s"])
+        rung, used = next_rung(self._block, outage_s, self._climbed_s, self._cfg["reset_after_s"])
         if not rung:
             return
         self._climbed_s = outage_s
-        counts[rung - 1] = min(counts[rung - 1] + 1, 255)
-        block.poke(_LADDER, _LADDER_FORM, rung, *counts)
         self._save()
         self._node.emit("ladder", {"rung": rung, "outage_s": outage_s})
         if rung == 3:
             self._node.reset("ladder")
         if rung == 4:
             self._node.reset("ladder", "deepsleep", self._cfg["cooldown_s"] * 1000)
-        if sum(counts) > 1:
+        if used > 1:
             self._path.forget()
         if rung == 2:
             self._path.cycle()

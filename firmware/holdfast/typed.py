@@ -1,5 +1,5 @@
 # typed.py - typed payloads (R32): a topic whose payloads are values packed by struct, big-endian, scaled to whole numbers.
-# May import: struct, json.   Time: none.   Blocks: never.   Loaded by node.typed().
+# May import: struct, json; the node is handed in.   Time: none.   Blocks: never.   Loaded by node.typed().
 #
 # Receivers learn how to read them from the schema, which the node publishes retained (docs/protocol.md).
 from binascii import crc32
@@ -7,6 +7,7 @@ from json import dumps
 from math import isinf, isnan
 from struct import calcsize, pack
 
+_KEPT = 5  # message flags, see topics.py: retained, QoS 1
 _WHOLE = "bBhHiIqQ"
 _FLOAT = "fd"
 
@@ -56,6 +57,17 @@ class Typed:
     # Hands the values over as one message; named arguments as for node.publish(). Returns the sequence number.
     def publish(self, *values, **how):
         return self._node.publish(self.topic, self.pack(*values), schema=self.id, **how)
+
+
+# A Typed, whose schema the node tells every broker from now on. Raises ValueError.
+def make(node, topic, fields):
+    made = Typed(node, topic, fields)
+    schema = made.schema()
+    if schema not in node.schemas:
+        node.schemas.append(schema)
+        if node.supervisor:
+            node.supervisor.tell(*schema, flags=_KEPT)
+    return made
 
 
 def _scaled(field, value):

@@ -43,7 +43,7 @@ def resume_rows():
 
 # module, constant with the offset, its format ("B" where the module reads a single byte)
 PLACES = [
-    ("topics", "_RESUME", "_RESUME_FORM"), ("lives", "_BOOTS", "_BOOTS_FORM"), ("supervisor", "_LADDER", "_LADDER_FORM"),
+    ("topics", "_RESUME", "_RESUME_FORM"), ("lives", "_BOOTS", "_BOOTS_FORM"), ("ladder", "_LADDER", "_LADDER_FORM"),
     ("supervisor", "_BROKER", None), ("path", "_NETWORK", None), ("supervisor", "_WIFI", "_WIFI_FORM"),
     ("endpoint", "_RETRY", "_RETRY_FORM"), ("path", "_RADIO", "_RADIO_FORM"), ("path", "_LEASE", "_LEASE_FORM"),
     ("endpoint", "_ADDRESS", "_ADDRESS_FORM"), ("received", "_RESUME", "_RESUME_FORM"), ("clock", "_LAST", "_LAST_FORM"), ("events", "_DROPS", "_DROPS_FORM"), ("lives", "_ERRORS", "_ERRORS_FORM"),

@@ -1,9 +1,9 @@
 # supervisor.py - keeps the node connected: drives path, wire and session by the state table, and seeks the cause of trouble.
 # May import: asyncio, and everything of the connection (errors, states, ladder, retry, rtt, session,
-# session_frames, session_raw, wire, endpoint, failover, standby, bell).
+# session_frames, session_raw, subscriptions, wire, endpoint, failover, bell).
 # Time: ticks. One task sleeps until its next deadline or until the bell.
 # Blocks: for DNS, when remembered addresses fail and lookup.py got no answer; path.py says what the radio costs.
-from asyncio import create_task, sleep_ms
+from asyncio import sleep_ms
 import gc
 from micropython import const
 from random import getrandbits
@@ -16,6 +16,7 @@ from .ladder import leave, next_rung
 from .retry import Target
 from .rtt import Rtt
 from .states import follow
+from .subscriptions import Subscriptions
 from .wire import Wire
 
 _DNS_MS = const(22000)  # getaddrinfo at its worst: three servers that do not answer
@@ -67,19 +68,15 @@ class Supervisor:
         self.ends = [Endpoint(cfg, brokers[i], i, block, stamp(), server) for i in range(len(brokers))]
         self.at = block.peek(_BROKER, "B")[0] % len(brokers)  # the broker in use
         self._choose()
-        self._offer = None  # (number of a preferred broker, transport that is connected to it)
-        self._watch = None  # the task that looks for one
-        self._standby = None
-        self._return_ms = cfg["return_s"] * 1000
+        self._offer = None  # (number of another broker, transport that is connected to it)
+        self._failover = None
         self._outage = stamp()
         self._climbed_s = 0  # length of the outage when the ladder was last used
         self._was_up = False  # the path, in this life: the first time, waits that a reset interrupted go on
         self._useful = False
-        self._returning = False  # the session is a return to a preferred broker, not proven yet
         self._tried_at = None  # ticks at which the attempt began that is not yet a session
         self._kept = None  # where the broker had kept the session: how many messages had been acknowledged when it let us in
-        self._wanted = []  # subscriptions to ask for
-        self._subscribed = self._confirmed = -1  # the broker that has confirmed all of them; the same, before the connection at hand
+        self._subscriptions = Subscriptions()
         self.tries = self.connects = self.faults = 0
         self.recoveries = self.offline = 0  # outages that ended, and how long they took together, in stamps
 
@@ -239,10 +236,7 @@ class Supervisor:
             if self.stopping:
                 return
         wire.opened()
-        self._wanted = list(self._node.router.patterns)
-        # A CONNECT whose answer never comes may begin a new session: the one after it then finds that, with no subscription in it.
-        self._confirmed = self._subscribed
-        self._subscribed = -1
+        self._subscriptions.open(self._node.router.patterns)
         end.patience_ms = end.target.opened(self._cfg["connack_ms"], len(self.ends) == 1)
         self.session.begin(ticks_ms(), end)
         if warm:
@@ -268,8 +262,7 @@ class Supervisor:
             if session.late and self.state == "online":
                 self._to("late")
             if session.up:
-                if self._wanted:
-                    self._wanted = session.subscribe(self._wanted, now)
+                self._subscriptions.ask(session, now)
                 if not self._useful and session.proven and ticks_diff(now, self._online_at) >= self._cfg["useful_ms"]:
                     self._recovered()
             if self.stopping or self._offer or self._moving:
@@ -298,7 +291,6 @@ class Supervisor:
     # A preferred broker has been reached while we were with another one.
     def _offered(self, number, line):
         self._offer = (number, line)
-        self._watch = None
         self.bell.ring()
 
     # On to the broker that is on offer. Not if there is trouble right now: then its turn comes all the same.
@@ -316,7 +308,7 @@ class Supervisor:
         self._offer = offer
         self._outage = self._stamp()
         self.at = offer[0]
-        self._returning = True
+        self._failover.returns()
         self._to("switch", "back to broker %d" % self.at)
 
     # The path is to be changed (paths.py), as soon as what is on its way is acknowledged.
@@ -342,9 +334,7 @@ class Supervisor:
         self._kept = self._box.acked if present else None
         self._tried_at = None
         self._online_at = ticks_ms()
-        if present and self._confirmed == self.at:
-            self._subscribed = self.at
-            self._wanted = []
+        self._subscriptions.accepted(self.at, present)
         if self._block.peek(_BROKER, "B")[0] != self.at:
             present = False  # what another broker still owes us, or we owe it, is not this one's
             self._block.poke(_BROKER, "B", self.at)
@@ -355,16 +345,12 @@ class Supervisor:
         self._box.dirty = True
         self._to("accepted", "session kept" if present else "new session")
         self.bell.ring()  # subscriptions go out now, not when the node next has something to say
-        if self._cfg["standby_s"] and len(self.ends) > 1:
-            if not self._standby:
-                from .standby import Standby
+        if self.at or self._cfg["standby_s"] and len(self.ends) > 1:
+            if not self._failover:
+                from .failover import Failover
 
-                self._standby = Standby(self.ends, self._cfg["standby_s"] * 1000, self._cfg["dial_ms"] * 2, self.before_dns, self._stamp, self._node.error)
-            self._standby.start(self.at)
-        if self.at and self._return_ms:
-            from .failover import watch
-
-            self._watch = create_task(watch(self.ends, self.at, self._return_ms, self._cfg["dial_ms"] * 2, self._offered, self.before_dns, self._stamp))
+                self._failover = Failover(self._cfg, self.ends, self._offered, self.before_dns, self._stamp, self._node.error)
+            self._failover.start(self.at)
 
     def acked(self, seq):
         if self._node.verbose:
@@ -376,8 +362,7 @@ class Supervisor:
 
     # refused: patterns the broker does not let us have.
     def subscribed(self, refused):
-        if not self._wanted:
-            self._subscribed = self.at
+        self._subscriptions.answered(self.at)
         for pattern in refused:
             self._node.error("rejected", "subscription " + pattern)
         self.bell.ring()
@@ -392,21 +377,19 @@ class Supervisor:
 
     # A pattern was added while running.
     def want(self, pattern, qos):
-        self._subscribed = self._confirmed = -1
-        self._wanted.append((pattern, qos))
+        self._subscriptions.add(pattern, qos)
         self.bell.ring()
 
     # R1: only an acknowledged message and a while online end the outage; CONNACK alone does not.
     def _recovered(self):
         self._useful = True
-        self._returning = False
         self._node.settled()
         self.ends[self.at].target.succeeded()
         self.recoveries += 1
         self.offline += self._stamp() - self._outage - self._cfg["useful_ms"] // 100
         self._climbed_s = 0
-        if not self.at:
-            self._return_ms = self._cfg["return_s"] * 1000
+        if self._failover:
+            self._failover.proven(self.at)
         leave(self._block)
         self._save()
 
@@ -425,7 +408,8 @@ class Supervisor:
         self._node.error(kind, cause)
         if kind == "closed" and self.state == "dialing":
             end.patient = not end.patient  # it may not like messages before its CONNACK: the next try waits
-        warm = self._standby and self._path.up() and self._standby.take()
+        failover = self._failover
+        warm = failover and self._path.up() and failover.take()
         self._hang_up()
         if kind == "memory":
             gc.collect()
@@ -445,9 +429,7 @@ class Supervisor:
         stuck = kind == "closed" and self.state != "dialing" and self._kept == self._box.acked and self._outage_ms() > _STUCK_MS
         if stuck or follows == "clean":
             end.clean = True
-        if self._returning:
-            self._returning = False
-            self._return_ms = min(self._return_ms * 2, 3600000)
+        if failover and failover.failed():
             follows = follows or "next"  # at once: the broker that we left for it was a good one
         if warm:
             self.at = warm[0]
@@ -468,15 +450,12 @@ class Supervisor:
         self.at = order[waits.index(min(waits))]
 
     def _hang_up(self):
-        if self._watch:
-            self._watch.cancel()
-            self._watch = None
+        if self._failover:
+            self._failover.stop()
         if self._offer:
             self._offer[1].close()
             self._offer = None
         self._moving = None
-        if self._standby:
-            self._standby.close()
         self._wire.close()
         self.session.up = self.session.late = False
         self._box.rewind()

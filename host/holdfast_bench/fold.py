@@ -19,7 +19,7 @@ from .errors import BenchError
 GROUPS = {
     "outbox": ("errors", "block", "clock", "ring", "topics"),
     "session": ("backoff", "breaker", "retry", "rtt", "packets", "envelope", "transport", "path"),
-    "supervisor": ("states", "ladder", "wire", "endpoint", "watchdog"),
+    "supervisor": ("states", "ladder", "subscriptions", "wire", "endpoint", "watchdog"),
     "node": ("nvs", "router", "lives", "events"),
 }
 HOME = {part: head for head, parts in GROUPS.items() for part in parts}

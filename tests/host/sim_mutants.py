@@ -82,7 +82,7 @@ MUTANTS = [
     Mutant("check_of_a_record_ignored", 8, "ring.py",
            "        if fate & 0xFFFFFF:\n            return False\n        self.fate = fate = fate >> 24\n        return fate in _FATES\n",
            "        self.fate = 0 if fate & 0xFFFFFF else fate >> 24\n        return True\n", ("content", "lost", "exactly_once", "errors", "order")),
-    Mutant("session_present_ignored", 9, "supervisor.py", "        if present and self._confirmed == self.at:\n", "        if self._confirmed >= 0:\n", ("reached",)),
+    Mutant("session_present_ignored", 9, "subscriptions.py", "        if present and self._confirmed == at:\n", "        if self._confirmed >= 0:\n", ("reached",)),
     Mutant("packet_id_not_wrapped", 0, "outbox.py", "_PIDS = const(40000)", "_PIDS = const(400000)", ("lost", "errors", "recovery", "exactly_once", "content")),
     Mutant("dns_asked_every_time", 36, "endpoint.py", "        return self._named and (self._address is None or self._doubted and (", "        return self._named and (True or self._doubted and (", ("asks", "recovery", "resets")),
     Mutant("lease_never_expires", 5, "path.py", "        self.leased = bool(since and 0 <= self._stamp() - since < self._cfg[\"lease_s\"] * 10)\n",

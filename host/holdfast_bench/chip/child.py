@@ -17,6 +17,8 @@ from .remote import RemoteChip
 
 
 def main(fd_in, fd_out):
+    # What loading leaves behind is collected as it goes: the fakes then lie together, as if they were not in the heap at all.
+    gc.threshold(4096)
     io = HostIo()
     told = []
     handlers = {wire.LIFE: lambda number, payload: told.append(json.loads(payload))}
@@ -52,6 +54,7 @@ def main(fd_in, fd_out):
             chip.console.text("The filesystem appears to be corrupted.\n")
             kernel.wait(kernel.now_ms + 3000)
     gc.collect()
+    gc.threshold(-1)
     if life["measure"]:
         _sys.stdout.write("%d\n" % gc.mem_alloc())
         return

@@ -1,13 +1,9 @@
 """socket, as on the ESP32: MicroPython's module over lwIP's socket layer, in front of the TCP stack of the world.
 
-Here is everything that a program sees of the port: 100 ms slices, errno numbers, poll flags, buffer limits, ten sockets,
-DNS that blocks. The stack below (`chip.stack`, see docs/architecture.md) only moves bytes and tells the state of a flow.
+Here is what a program sees of the port's socket: 100 ms slices, errno numbers, poll flags, buffer limits. Which addresses there are is
+socket_lookup.py's affair, how many sockets socket_table.py's, read() and write() over single calls socket_stream.py's. The stack below
+(`chip.stack`, see docs/architecture.md) only moves bytes and tells the state of a flow.
 """
-
-import gc
-import io
-import select as _select
-import socket as _host
 
 from micropython import const
 
@@ -15,10 +11,10 @@ from ..world import lwip
 from ..world.flash import heap_locked
 from ..world.lwip import DEAD, DIALING, OPEN
 from ..world.lwip import SND_LOWAT as _SND_LOWAT
-from ..world.station import VIEW
-from . import sched
-from .console import part
+from . import sched, socket_table as _table
 from .soc import chip
+from .socket_lookup import look_up as _look_up, of_tuple as _of_tuple
+from .socket_stream import FOREVER as _FOREVER, Stream as _Stream
 
 AF_INET = 2
 AF_INET6 = 10
@@ -42,7 +38,6 @@ _CONNECT_SLICE_MS = const(110)      # select() with 100 ms, rounded to ticks
 _SEND_SLICE_MS = const(1000)
 _CALL_US = const(300)               # an lwIP call: a message to its task and back
 _POLL_US = const(30)
-_FOREVER = const(-1)
 
 _MP_STREAM_POLL = const(3)
 _MP_STREAM_CLOSE = const(4)
@@ -51,49 +46,17 @@ _POLLIN, _POLLOUT, _POLLHUP, _POLLNVAL = const(1), const(4), const(16), const(32
 # Of a socket object, beside the state of its flow.
 _NEW, _USED, _PEER_CLOSED = const(0), const(1), const(2)
 
-_DNS = VIEW.index("dns")
-
 _kernel = chip.kernel
-_MDNS = (SOCK_DGRAM, 5353)
-_bound = [_MDNS]             # (type, port) in use; the mDNS responder takes its own
-_open = []                   # [guard descriptor, flow]: what holds one of the ten sockets
 
 
 def _err(n):
     raise OSError(n)
 
 
-def _take_slot(sock):
-    """A socket of lwIP's ten, or ENFILE; unreferenced ones are collected first, as the port does."""
-    _sweep()      # before a descriptor is opened: it may get the number of one that was closed
-    if len(_open) >= lwip.SOCKETS:
-        gc.collect()
-        _sweep()
-        if len(_open) >= lwip.SOCKETS:
-            _err(lwip.ENFILE)
-    fd = _host.socket().fileno()     # any descriptor of our own
-    sock._guard = open(fd, "rb")
-    sock._slot = [fd, None]
-    _open.append(sock._slot)
-
-
-def _sweep():
-    """Let go of sockets that nobody refers to any more. MicroPython has no weak references: a native file that only the fake
-    socket refers to is closed by its own finaliser, which shows on its descriptor."""
-    poller = _select.poll()
-    for slot in list(_open):
-        poller.register(slot[0], _POLLIN)
-        if any(ev & _POLLNVAL for _, ev in poller.poll(0)):
-            _open.remove(slot)
-            if slot[1] is not None:
-                slot[1].close()
-        poller.unregister(slot[0])
-
-
-class socket(io.IOBase):
+class socket(_Stream):
     def __init__(self, af=AF_INET, type=SOCK_STREAM, proto=0):
         _kernel.spend_us(_CALL_US)
-        _take_slot(self)
+        _table.take(self)
         self._type = type
         self._retries = _FOREVER     # slices a blocking call waits beyond the first; 0 and _nonblocking: none
         self._nonblocking = False
@@ -144,7 +107,7 @@ class socket(io.IOBase):
             chip.console.text("Warning: lwip.setsockopt() option not implemented\n")
 
     def fileno(self):
-        return -1 if self._slot is None else 54 + _open.index(self._slot)
+        return -1 if self._slot is None else _table.number(self._slot)
 
     def makefile(self, *args):
         return self
@@ -180,7 +143,7 @@ class socket(io.IOBase):
     # --- connecting --------------------------------------------------------------------------------------------------
 
     def connect(self, address):
-        ip, port = _resolve(address)
+        ip, port = _of_tuple(address)
         self._valid()
         self._state = _USED
         if self._type != SOCK_STREAM:
@@ -206,14 +169,14 @@ class socket(io.IOBase):
             _err(flow.error)
 
     def bind(self, address):
-        ip, port = _resolve(address)
+        ip, port = _of_tuple(address)
         self._valid()
         self._state = _USED
-        if (self._type, port) in _bound:
+        if (self._type, port) in _table.bound:
             _err(lwip.EADDRINUSE)
         if port:                      # 0: one of the stack's choice
             self._bound = (self._type, port)
-            _bound.append(self._bound)
+            _table.bound.append(self._bound)
         if ip != "0.0.0.0":
             self._source = ip         # IDF's routing sends it through the interface that has this address
         if self._type == SOCK_DGRAM:
@@ -312,25 +275,6 @@ class socket(io.IOBase):
             return self._receive_datagram(n, flags & MSG_DONTWAIT)
         return self.recv(n, flags), ("0.0.0.0", 0)
 
-    def readinto(self, buf, n=None):
-        view = memoryview(buf)
-        if n is not None:
-            view = view[:n]
-        done = 0
-        while done < len(view):
-            try:
-                got = self._receive(view[done:])
-            except OSError as e:
-                if e.errno == lwip.EAGAIN:
-                    return done or None
-                raise e
-            if got == 0:
-                break
-            done += got
-            if self._nonblocking and done < len(view) and self._nothing_more():
-                break
-        return done
-
     def _nothing_more(self):
         """Whether one more _receive() would only say EAGAIN. Then its cost is charged; saying so takes us longer than the chip."""
         flow = self._flow
@@ -338,45 +282,6 @@ class socket(io.IOBase):
             return False
         _kernel.spend_us(_CALL_US)
         return not (flow.state != OPEN or flow.inbox or flow.fin)
-
-    def read(self, n=-1):
-        if n < 0:
-            return self._read_all()
-        buf = bytearray(n)
-        # A time-out here loses what was read before it, as in the port's stream layer.
-        got = self.readinto(buf)
-        return None if got is None else bytes(memoryview(buf)[:got])
-
-    def _read_all(self):
-        data = bytearray()
-        buf = bytearray(256)
-        while True:
-            try:
-                got = self._receive(buf)
-            except OSError as e:
-                if e.errno == lwip.EAGAIN:
-                    return bytes(data) if data else None
-                raise e
-            if got == 0:
-                return bytes(data)
-            data.extend(memoryview(buf)[:got])
-
-    def readline(self, n=-1):
-        line = bytearray()
-        one = bytearray(1)
-        while len(line) != n:
-            try:
-                got = self._receive(one)
-            except OSError as e:
-                if e.errno == lwip.EAGAIN:
-                    return bytes(line) if line else None
-                raise e
-            if got == 0:
-                break
-            line.extend(one)
-            if one[0] == 10:
-                break
-        return bytes(line)
 
     # --- sending -----------------------------------------------------------------------------------------------------
 
@@ -432,25 +337,8 @@ class socket(io.IOBase):
         if self.send(buf) < len(buf):
             _err(lwip.ETIMEDOUT)
 
-    def write(self, buf, *limits):
-        view = memoryview(part(buf, limits) if limits or isinstance(buf, str) else buf)
-        done = 0
-        tries = 0
-        while done < len(view):
-            n = self._push(view[done:])
-            if n:
-                done += n
-                tries = 0
-                continue
-            tries += 1
-            if self._retries != _FOREVER and tries > self._retries:
-                if self._retries == 0:
-                    return done or None
-                _err(lwip.ETIMEDOUT)
-        return done
-
     def sendto(self, buf, address):
-        ip, port = _resolve(address)
+        ip, port = _of_tuple(address)
         self._valid()
         return self._send_datagram(buf.encode() if isinstance(buf, str) else buf, ip, port)
 
@@ -461,7 +349,7 @@ class socket(io.IOBase):
             return self.poll_flags(arg)
         if request == _MP_STREAM_CLOSE:
             # When the garbage collector closes a TLS socket over this one nothing can be done now: what nobody refers to is
-            # noticed by _take_slot().
+            # noticed by socket_table.take().
             if not heap_locked():
                 self.close()
             return 0
@@ -501,12 +389,11 @@ class socket(io.IOBase):
         _kernel.spend_us(_CALL_US)
         if self._slot is None:
             return
-        if self._slot in _open:
-            _open.remove(self._slot)
+        _table.release(self._slot)
         self._slot = None
         self._guard.close()
-        if self._bound in _bound:
-            _bound.remove(self._bound)
+        if self._bound in _table.bound:
+            _table.bound.remove(self._bound)
         for end in (self._flow, self._udp, self._listener):
             if end is not None:
                 end.close()
@@ -516,72 +403,6 @@ class socket(io.IOBase):
         return "<socket>"
 
 
-def _number(text):
-    """lwIP's reading of a dotted address: also 192.168.1026; None when it is a name."""
-    parts = text.split(".")
-    if not 1 <= len(parts) <= 4:
-        return None
-    try:
-        values = [int(p) for p in parts]
-    except ValueError:
-        return None
-    value = 0
-    for i, v in enumerate(values[:-1]):
-        if not 0 <= v < 256:
-            return None
-        value |= v << (24 - 8 * i)
-    if not 0 <= values[-1] < 1 << (8 * (5 - len(values))):
-        return None
-    value |= values[-1]
-    return "%d.%d.%d.%d" % (value >> 24, value >> 16 & 255, value >> 8 & 255, value & 255)
-
-
-def _resolve(address):
-    if not isinstance(address, (tuple, list)):
-        raise TypeError("object '%s' isn't a tuple or list" % type(address).__name__)
-    if len(address) != 2:
-        raise ValueError("requested length 2 but object has length %d" % len(address))
-    return _lookup(address[0], address[1])
-
-
-def _lookup(host, port):
-    """(ip, port); blocks up to 7 s a name server, and nothing gets through meanwhile."""
-    if not isinstance(host, str):
-        raise TypeError("can't convert '%s' object to str implicitly" % type(host).__name__)
-    try:
-        port = int(port)
-    except ValueError:
-        _err(lwip.EAI_SERVICE)
-    if not 0 <= port <= 65535:
-        _err(lwip.EAI_SERVICE)
-    _kernel.spend_us(400)
-    if host == "":
-        return "0.0.0.0", port
-    if host == "localhost":
-        return "127.0.0.1", port
-    ip = _number(host)
-    if ip is None:
-        ip = chip.resolver.resolve(host, (chip.station.view()[_DNS],), _kernel.wait)
-        if ip is None:
-            _err(lwip.EAI_FAIL)
-    return ip, port
-
-
 def getaddrinfo(host, port, af=0, type=0, proto=0, flags=0):
-    ip, port = _lookup(host, port)
+    ip, port = _look_up(host, port)
     return [(AF_INET, type or SOCK_STREAM, proto, host or "0.0.0.0", (ip, port))]
-
-
-def _end(kind):
-    """The life is over: a soft reset closes sockets, any other reset leaves their peers in the dark."""
-    if kind == "soft":
-        for slot in _open:
-            if slot[1] is not None:
-                slot[1].close()
-    elif chip.stack is not None:
-        chip.stack.reset()
-    _open.clear()
-    _bound[:] = [_MDNS]
-
-
-chip.enders.append(_end)

@@ -158,7 +158,7 @@ def _link(path, target):
 # What runs with every message is compiled to machine code, where the interpreter takes that: a sixth of a healthy run's time. Not all of it: each
 # function is a page of memory and a call of the system at the start of a run. The firmware stays the byte code that a board gets.
 # (No import inside a function of these: machine code that uses no other name of its module looks for it from the caller's.)
-MACHINE_CODE = {"chip": ("_asyncio", "console", "sched", "select", "socket", "time"),
+MACHINE_CODE = {"chip": ("_asyncio", "console", "sched", "select", "socket", "socket_stream", "time"),
                 "world": ("air", "broker", "broker_link", "clock", "kernel", "rtcmem", "tcp", "tcp_chip", "tcp_host"),
                 "sim/inside": ("console", "history", "tally")}
 

@@ -55,6 +55,20 @@ def ack_packet(kind, pid):
     return bytes((kind << 4 | (2 if kind == 6 else 0), 2)) + pid.to_bytes(2, "big")
 
 
+def is_publish(got, topic, payload, qos=None, dup=None, retain=None):
+    """Asserts that `got`, (first byte, body), is this PUBLISH. -> its packet id, None with QoS 0."""
+    head, body = got
+    size = int.from_bytes(body[:2], "big")
+    assert head >> 4 == 3, "packet type %d" % (head >> 4)
+    assert body[2:2 + size] == topic.encode()
+    got_qos = head >> 1 & 3
+    assert body[2 + size + (2 if got_qos else 0):] == payload
+    assert qos is None or got_qos == qos
+    assert dup is None or bool(head & 8) == dup
+    assert retain is None or bool(head & 1) == retain
+    return int.from_bytes(body[2 + size:4 + size], "big") if got_qos else None
+
+
 class Raw:
     """A client that sends what it is told and returns whole packets as (first byte, body)."""
 

@@ -1,4 +1,4 @@
-"""The built-in broker as a driver: threads, ports, life and death. What MQTT clients see is in test_broker_behaviour.py."""
+"""The built-in broker as a driver: threads, ports, life and death. What MQTT clients see is in broker/."""
 
 import threading
 import time

@@ -1,5 +1,5 @@
 # What the session asks of umqtt.simple is what all its versions have: 1.3.4 of 2017 to 1.8.0. The other tests run on 1.3.4; here stands a client with
-# the signatures and habits of the later ones, which knows nothing else. (Each release of 1.3.4 to 1.8.0 passes test_session.py as well.)
+# the signatures and habits of the later ones, which knows nothing else. (Each release of 1.3.4 to 1.8.0 passes test_session*.py as well.)
 import sys
 
 

@@ -22,7 +22,8 @@ def damage():
 
 
 def flash(fat):
-    from test_spool import Recorded, mounted
+    from spool_rig import mounted
+    from test_spool_cuts import Recorded
 
     with mounted(fat=fat) as disk:
         done = Recorded(23, disk, 0.5).run(200)

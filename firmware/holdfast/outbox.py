@@ -267,7 +267,8 @@ class Outbox:
                 return seq
         return 0
 
-    # The broker has acknowledged packet id `pid` (PUBACK, PUBCOMP). Returns the message's number, 0 for a stray one.
+    # The broker has acknowledged packet id `pid` (PUBACK, PUBCOMP). Returns the message's number, 0 for a stray one; (number, epoch) for one of another
+    # boot epoch, from flash.
     def ack(self, pid):
         seq = self.by_pid(pid)
         return self._finish(seq) if seq else 0

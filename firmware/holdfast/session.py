@@ -41,7 +41,7 @@ REFUSALS = ("protocol", "rejected", "rejected", "busy", "auth", "auth")  # by CO
 
 class Session(MQTTClient):
     # cfg: checked settings. prefix: "<base>/<id>/". owner: told what happens: accepted(session present), sent(seq, dup),
-    # acked(seq), message(topic, payload - None: too long), subscribed(refused patterns).
+    # acked(number, or (number, boot epoch) of a message of another one), message(topic, payload - None: too long), subscribed(refused patterns).
     def __init__(self, cfg, prefix, outbox, rtt, owner):
         MQTTClient.__init__(self, cfg["id"], "", 1, None, None, cfg["keepalive_s"])
         self.set_last_will(prefix + "status", "offline", True, 1)

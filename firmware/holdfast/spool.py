@@ -379,8 +379,9 @@ class Spool:
     def ack(self, pid):
         seq, end = self._flight.pop(pid)
         self._box.acked += 1
+        epoch = self._seg.epoch
         self._settle(end)
-        return seq
+        return seq if epoch == self._box.block.epoch else (seq, epoch)
 
     def received(self, pid):
         seq, end = self._flight[pid]

@@ -352,9 +352,10 @@ class Supervisor:
                 self._failover = Failover(self._cfg, self.ends, self._offered, self.before_dns, self._stamp, self._node.error)
             self._failover.start(self.at)
 
-    def acked(self, seq):
+    # name: a message's number, or (number, boot epoch) where that is not the epoch of now.
+    def acked(self, name):
         if self._node.verbose:
-            self._node.emit("ack", {"i": seq})
+            self._node.emit("ack", {"i": name[0], "b": name[1]} if isinstance(name, tuple) else {"i": name})
 
     def sent(self, seq, dup):
         if self._node.verbose:

@@ -201,14 +201,16 @@ def test_a_message_that_went_to_flash_while_it_was_on_its_way_may_arrive_twice()
     assert laws(story(40_000, [2])) == [("duplicates", "bad")]
 
 
-def test_an_acknowledgement_is_that_of_the_message_in_flash_where_numbers_have_begun_again():  # R30
-    story = Story().accept(1).add("board/b1", "spool", i=1, top=1).chip("reset", cause="power").add("board/b1", "boot", life="b2", epoch=2, cause=1)
-    story.life, story.seq = "b2", 0
-    story.accept(1).recv(1, life="a1").add("board/b1", "ack", i=1).chip("corrupt")
-    result = story.accept(2).recv(2).drained().judge()
-    assert (result.numbers["lost"], result.numbers["beyond_promise"]) == (0, 1), result.findings
-    story = Story().accept(1).add("board/b1", "ack", i=1).chip("corrupt")
-    assert story.accept(2).recv(2).drained().judge().numbers["lost"] == 1
+def test_an_acknowledgement_names_the_epoch_of_a_message_from_flash_where_numbers_have_begun_again():  # R30
+    def lost_with_its_memory(**epoch):
+        story = Story().accept(1).add("board/b1", "spool", i=1, top=1).chip("reset", cause="power").add("board/b1", "boot", life="b2", epoch=2, cause=1)
+        story.life, story.seq = "b2", 0
+        story.accept(1).recv(1, life="a1").add("board/b1", "ack", i=1, **epoch).chip("corrupt")
+        numbers = story.accept(2).recv(2).drained().judge().numbers
+        return numbers["lost"], numbers["beyond_promise"]
+
+    assert lost_with_its_memory(b=1) == (0, 1)
+    assert lost_with_its_memory() == (1, 0), "acknowledged, so it cannot have been lost with its memory"
 
 
 def test_recovery_is_counted_from_the_last_end_of_a_fault():

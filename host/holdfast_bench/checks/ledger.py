@@ -103,7 +103,6 @@ class _Fold:
         self.ledger = Ledger()
         self.lives = {}
         self.epoch = {}  # board → boot epoch
-        self.epochs_before = {}  # board → earlier ones, whose messages may still lie in flash
         self.told = {}  # board → drops of accepted messages announced in this epoch
         self.unnumbered = 0  # messages that never got a number: reported dropped, and not seen to be refused
         self.by_seq = {}  # (board, boot epoch, seq) → Message
@@ -134,8 +133,6 @@ class _Fold:
     def _board_boot(self, name, e):
         if self.epoch.get(name) != e.get("epoch"):
             self.told[name] = 0
-            if name in self.epoch:
-                self.epochs_before.setdefault(name, []).append(self.epoch[name])
         self.epoch[name] = e.get("epoch")
         if "drops" in e:
             untold = (e["drops"] - self.told.get(name, 0)) % DROPS_MODULO
@@ -170,20 +167,9 @@ class _Fold:
             self._life(e["life"], name).messages[e["n"]] = Message(e["life"], e["n"], name, e["t"])
 
     def _board_ack(self, name, e):
-        m = self._acknowledged(name, e["i"])
+        m = self.by_seq.get((name, e.get("b", self.epoch.get(name)), e["i"]))
         if m and m.acked_at is None:
             m.acked_at = e["t"]
-
-    def _acknowledged(self, name, seq):
-        """The message that is meant: numbers begin again with every boot epoch, and one of an earlier epoch may have come from flash. Then it is the one
-        that got to the broker last; where none did, that of this epoch."""
-        now = self.by_seq.get((name, self.epoch.get(name), seq))
-        before = [self.by_seq.get((name, epoch, seq)) for epoch in self.epochs_before.get(name, ())]
-        meant = [m for m in (now, *before) if m and (m is now or m.flash_at is not None)]
-        return max(meant, key=self._arrived_at, default=None)
-
-    def _arrived_at(self, m):
-        return self.received.get(m.life, {}).get(m.n, [-1])[-1]
 
     def _board_drop(self, name, e):
         count = e.get("n", 1)

@@ -1,13 +1,15 @@
-"""A relay in front of the broker, as the bars were measured with: passes on what it reads as one piece, so that acknowledgements that come together travel together.
+"""A relay in front of the broker, as the bars were measured with: acknowledgements that come together travel together.
 
-May know: sockets. One thread a direction; ends with its process.
+That one logged every packet, which takes it a while; this one waits a little for what else comes, and passes it on as one piece. May know: sockets. One thread a direction; ends with its process.
 """
 
 import contextlib
 import socket
 import threading
+import time
 
 PIECE = 65536
+TOGETHER_S = 0.002
 
 
 def relay(host, port, to_port):
@@ -28,6 +30,9 @@ def _accept(listener, target):
 def _pass_on(source, sink):
     with contextlib.suppress(OSError):
         while data := source.recv(PIECE):
+            time.sleep(TOGETHER_S)
+            with contextlib.suppress(BlockingIOError):
+                data += source.recv(PIECE, socket.MSG_DONTWAIT)
             sink.sendall(data)
     with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_WR)

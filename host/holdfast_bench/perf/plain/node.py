@@ -1,12 +1,14 @@
 # node.py - the program that is measured: a Holdfast node on the interpreter's own sockets. Says what happens as lines "<word> <ms since 1970> <rest>".
 #
 # argv: folders to import from. The first line of stdin: JSON of {"config": settings of the node, "every_ms": pause between messages (0: none), "queued": messages handed over before the start,
-# "sampler": run a 50 ms sampler, "heap": say what is in use once connected}. Then commands, a letter each: g, b the access point goes, is back.
+# "sampler": run a 50 ms sampler, which tells how late it was, "heap": say what is in use once connected}. Then commands, a letter each: g, b the access point goes, is back.
 import sys
 
 _folder = sys.argv[1]
 sys.path[:0] = _folder.split(":")
 import time  # noqa: E402
+
+STALL_MS = 5  # samples that come later than that are told
 
 
 def say(word, rest=""):
@@ -68,14 +70,12 @@ async def commands():
 
 
 async def sampler():
-    worst = 0
     while True:
         before = time.ticks_ms()
         await asyncio.sleep_ms(50)
         late = time.ticks_diff(time.ticks_ms(), before) - 50
-        if late > worst:
-            worst = late
-            say("stall", worst)
+        if late > STALL_MS:
+            say("stall", late)
 
 
 async def main():

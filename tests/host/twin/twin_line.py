@@ -7,6 +7,8 @@ import serial
 
 from holdfast_bench.choices import choices
 
+LIMIT_S = 40    # twins run in real time, and the machine may hold its breath
+
 
 class Heard(list):
     """The events of all boards, with what tests ask of them."""
@@ -17,7 +19,7 @@ class Heard(list):
     def of(self, ev, start=0):
         return [e for e in self[start:] if e["ev"] == ev]
 
-    def wait(self, ev, start=0, limit_s=10, **fields):
+    def wait(self, ev, start=0, limit_s=LIMIT_S, **fields):
         """The first such event from index `start` on."""
         end = time.monotonic() + limit_s
         while time.monotonic() < end:
@@ -35,7 +37,7 @@ class Line:
         self.serial = serial.Serial(port, 115200, timeout=0.05)
         self.seen = b""
 
-    def read_until(self, text, limit_s=10):
+    def read_until(self, text, limit_s=LIMIT_S):
         end = time.monotonic() + limit_s
         while text not in self.seen:
             if time.monotonic() > end:
@@ -55,7 +57,7 @@ class Line:
     def write(self, data):
         self.serial.write(data)
 
-    def run(self, code, limit_s=10):
+    def run(self, code, limit_s=LIMIT_S):
         """stdout of code run in raw mode; raises AssertionError with its traceback."""
         self.start(code)
         out = self.read_until(b"\x04", limit_s)[:-1]
@@ -80,7 +82,7 @@ class Line:
         self.write(b"\x04")
         self.read_until(b"\x04")
 
-    def _read_exactly(self, n, limit_s=10):
+    def _read_exactly(self, n, limit_s=LIMIT_S):
         end = time.monotonic() + limit_s
         while len(self.seen) < n:
             assert time.monotonic() < end, "waited %s s for %d bytes" % (limit_s, n)

@@ -73,14 +73,17 @@ def _verbose(node, args, answer):
 
 
 # Takes the radio away from under the node, or gives it back: for a bench whose access point nobody can switch. Until then
-# every attempt fails.
+# every attempt over Wi-Fi fails; other paths are left alone.
 def _radio(node, args, answer):
     path = node.path
+    driver = path.wifi if path.many else path
+    if not driver:
+        raise ValueError("no Wi-Fi among the paths")
     if not args["on"]:
-        path.begin = _never
-        path.wlan.active(False)
-    elif path.begin is _never:
-        del path.begin
+        driver.begin = _never
+        driver.wlan.active(False)
+    elif driver.begin is _never:
+        del driver.begin
 
 
 def _never():

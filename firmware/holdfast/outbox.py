@@ -16,6 +16,8 @@ _APART = const(7919)  # between the packet ids of two epochs: a broker may still
 _INLINE = const(63)  # topics.py
 _QOS = const(3)
 _URGENT = const(8)
+_RELEASED = const(0x0F)  # as in ring.py
+_DONE = const(0xF0)
 _URGENT_MAX = const(16)  # urgent messages that overtake at one time; more wait in line like any other, as do those behind them
 
 
@@ -60,7 +62,7 @@ class Outbox:
 
     def _seen(self, seq):
         ring = self.ring
-        if ring.done():
+        if ring.fate & _DONE:
             self._holes += 1
             return
         self.waiting += 1
@@ -90,7 +92,7 @@ class Outbox:
         if slot == _INLINE:
             payload = topics.prefix(topic, flags, ttl_s, schema) + payload
         if len(payload) > ring.longest:
-            raise ValueError("message of %d bytes: RTC memory has room for %d" % (len(payload), ring.longest))
+            raise ValueError("%d bytes: RTC memory has room for %d" % (len(payload), ring.longest))
         last = ring.last_t
         self.clock.check()
         t = self.clock.stamp()
@@ -182,7 +184,7 @@ class Outbox:
             found = ring.seek(*self._next)
             if not found:
                 break
-            if ring.done() or found in self.seqs:
+            if ring.fate & _DONE or found in self.seqs:
                 self._next = (ring.end + 4, found + 1, ring.t)
             elif self._fill(found):
                 return True
@@ -197,9 +199,9 @@ class Outbox:
         self.seq = seq
         self._end = ring.end
         self.t = ring.t
-        self.released = ring.released()
+        self.released = ring.fate & _RELEASED
         if self.released and self.forgotten:
-            ring.mark_released(ring.end)
+            ring.mark(ring.end, _RELEASED)
             self.released = 0
             self.dirty = True
         self.describe(ring, self.topics)
@@ -241,12 +243,18 @@ class Outbox:
         if self.released:
             self._released.append(seq)
 
-    # The message that load() found can never be sent.
+    # The message that load() found can never be sent. It is passed over until it is the oldest: then one header says both that it is
+    # gone and that it is counted, and no write that is cut off can come between.
     def give_up(self, why):
         if self._side:
             return self._side.give_up(self.pid, why)
-        self.done(self.seq, self._end, self.t)
-        self.lost(self.seq, 1, why)
+        if self.seq == self.block.head_seq:
+            self.done(self.seq, self._end, self.t)
+            self.lost(self.seq, 1, why)
+        elif self._ahead:
+            self.urgent.remove(self._ahead)
+        else:
+            self._next = (self._end + 4, self.seq + 1, self.t)
 
     # Everything taken so far has been written to the transport: QoS 0 is done with that.
     def written(self):
@@ -280,7 +288,7 @@ class Outbox:
             self._released.append(seq)
             spot = self._spots[self.seqs.index(seq)]
             if seq > 0:
-                self.ring.mark_released(spot[0])
+                self.ring.mark(spot[0], _RELEASED)
             else:
                 spot.received(pid)
             self.block.commit()
@@ -312,16 +320,16 @@ class Outbox:
                 break
         self.waiting -= 1
         self.dirty = True
-        self.ring.mark_done(end)
         if seq == block.head_seq:
             block.head = end + 4
             block.head_seq = seq + 1
             block.head_t = t
             if self._holes:
                 self._pass_done()
-            if self._next[1] < block.head_seq:
+            if self._next[1] < block.head_seq or block.head_seq not in self.seqs:
                 self._to_head()
         else:
+            self.ring.mark(end, _DONE)
             self._holes += 1
 
     # Moves the head past records that are done, and past damage.
@@ -334,7 +342,7 @@ class Outbox:
                 block.head = block.tail
                 block.head_seq = block.next_seq
                 block.head_t = ring.last_t
-            elif ring.done():
+            elif ring.fate & _DONE:
                 self._holes -= 1
                 block.head = ring.end + 4
                 block.head_seq = found + 1

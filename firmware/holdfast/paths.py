@@ -39,14 +39,13 @@ class Paths:
         self._owner = None
         self._members = members = []  # (driver, number of the network or None)
         self.names = []
-        self.wlan = None
+        self.wifi = None  # its driver, where Wi-Fi is among them
         known = block.peek(_PATH, "B")[0]
         for kind in self._cfg["order"]:
             if kind == "wifi":
                 from .path import Wifi
 
-                wifi = Wifi(cfg, block, stamp)
-                self.wlan = wifi.wlan
+                self.wifi = wifi = Wifi(cfg, block, stamp)
                 for net in range(len(cfg["wifi"])):
                     members.append((wifi, net))
                     self.names.append("wifi:" + cfg["wifi"][net]["ssid"])
@@ -97,7 +96,7 @@ class Paths:
     # The name server; there is one list for all interfaces.
     def dns(self):
         driver, net = self._members[self.at]
-        return driver.dns() if net is None else self.wlan.ifconfig()[3]
+        return driver.dns() if net is None else driver.wlan.ifconfig()[3]
 
     def rssi(self):
         return self._members[self.at][0].rssi()

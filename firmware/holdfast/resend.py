@@ -23,6 +23,7 @@ _UNKNOWN = const(0xFFFFFFFF)  # in place of a stamp
 _FORMS = ("B", ">H", ">I")
 _MASKS = (255, 65535, _ALL)
 _GAPS = (256, 65536, 1 << 33)
+_DONE = const(0xF0)  # as in ring.py
 _RELEVANT = const(0xF4)  # of a message's flags: class and retain
 
 
@@ -79,7 +80,7 @@ class Resend:
             for missing in range(seq, found):
                 if _wanted(missing, ranges):
                     self._other(block.epoch, missing, missing, gone)
-            if found < block.next_seq and ring.done() and _wanted(found, ranges):
+            if found < block.next_seq and ring.fate & _DONE and _wanted(found, ranges):
                 self._enqueue((ring.at, found, ring.t & _ALL))
             at = ring.end + 4
             last = ring.t

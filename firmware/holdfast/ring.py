@@ -166,16 +166,6 @@ class Ring:
             return 0
         return (block.tail - block.head) % self._room or self._room
 
-    # Is the record that seek() found acknowledged? With QoS 2: did PUBREC come?
-    def done(self):
-        return self.fate & _DONE
-
-    def released(self):
-        return self.fate & _RELEASED
-
-    # Notes for the record whose payload ends at `end` that it is done (once), or released (again: not released). The caller commits.
-    def mark_done(self, end):
-        self.buf[end] ^= _DONE
-
-    def mark_released(self, end):
-        self.buf[end] ^= _RELEASED
+    # Notes for the record whose payload ends at `end` that it is _DONE (once), or _RELEASED (again: not released). The caller commits.
+    def mark(self, end, fate):
+        self.buf[end] ^= fate

@@ -18,6 +18,8 @@ from .wear import Wear
 _BLOCK = const(4096)  # what the file system allots
 _TOPICS_MAX = const(2000)  # bytes of a segment besides its records
 _PIDS = const(40000)  # outbox.py
+_DONE = const(0xF0)  # as in ring.py
+_RELEASED = const(0x0F)
 _WINDOW = const(16)  # on their way at one time: what the note of progress covers
 _DOUBT = const(64)  # after a start so many may have been sent before (the largest window)
 # In the resume record: how far the oldest segment is done. Its number modulo 32 and how many numbers from its first one on are
@@ -155,7 +157,7 @@ class Spool:
                 return (n, wrap) if n else None
             if ring.at < at:
                 wrap = at
-            n += not ring.done()
+            n += not ring.fate & _DONE
             if seq in box.seqs:
                 topics.look_up(ring.slot, ring.buf, ring.start)
                 qos = topics.flags & 3
@@ -196,7 +198,7 @@ class Spool:
                 return
             at = ring.end + 4
             last = ring.t
-            if not ring.done():
+            if not ring.fate & _DONE:
                 box.done(seq, ring.end, ring.t)
             seq += 1
 
@@ -217,7 +219,7 @@ class Spool:
             seq = ring.seek(at, seq, last)
             if not seq:
                 break
-            if not ring.done():
+            if not ring.fate & _DONE:
                 seg.table.look_up(ring.slot, ring.buf, ring.start)
                 if box.policies[min(seg.table.flags >> 4, len(box.policies) - 1)] != "drop_oldest":
                     return False
@@ -258,22 +260,22 @@ class Spool:
                     self._box.lost(first, n, "unreadable", seg.epoch)
             self._pass_done()
             if self._left:
-                self._spot = (seg.head, seg.head_seq, seg.head_t)
+                self._to_head()
             else:
                 self._drop_segment()
 
     def _seen(self, seq):
         ring = self._ring
-        if ring.done():
+        if ring.fate & _DONE:
             return
         if seq < self._settled:
-            return ring.mark_done(ring.end)
+            return ring.mark(ring.end, _DONE)
         self._left += 1
-        if ring.released():
+        if ring.fate & _RELEASED:
             if seq not in self._released:
                 self._released.append(seq)
         elif seq in self._released:
-            ring.mark_released(ring.end)
+            ring.mark(ring.end, _RELEASED)
 
     # Moves the head of the open segment past what is done.
     def _pass_done(self):
@@ -283,7 +285,7 @@ class Spool:
             found = ring.seek(seg.head, seg.head_seq, seg.head_t)
             if not found:
                 return
-            if not ring.done():
+            if not ring.fate & _DONE:
                 seg.head = ring.at
                 seg.head_seq = found
                 seg.head_t = ring.before
@@ -303,8 +305,12 @@ class Spool:
                 bits |= 1 << seq - seg.head_seq
         self._box.block.poke(_PROGRESS, _PROGRESS_FORM, (self._first & 31) << 11 | seg.head_seq - seg.first, bits)
 
-    # The open segment is done with: its file goes.
+    # The open segment is done with: its file goes, as soon as what was given up of it is counted where a reset takes nothing away.
     def _drop_segment(self):
+        seg = self._seg
+        seg.head_seq = seg.next_seq
+        self._note()
+        self._box.block.commit()
         self._seg = self._ring = None
         self._sent = 0
         self._remove("%08x" % self._first)
@@ -328,7 +334,7 @@ class Spool:
             if not found:
                 return None if self._first + 1 < self._next else False
             self._after = (ring.end + 4, found + 1, ring.t)
-            if ring.done():
+            if ring.fate & _DONE:
                 self._spot = self._after
                 continue
             box.pid = (found + self._pid_0) % _PIDS + 1
@@ -341,9 +347,9 @@ class Spool:
             box.epoch = seg.epoch
             self._t = ring.t
             box.t = ring.t if seg.epoch == box.block.epoch else -1
-            box.released = ring.released()
+            box.released = ring.fate & _RELEASED
             if box.released and box.forgotten:
-                ring.mark_released(ring.end)
+                ring.mark(ring.end, _RELEASED)
                 self._released.remove(found)
                 self._note()
                 box.released = 0
@@ -385,32 +391,48 @@ class Spool:
 
     def received(self, pid):
         seq, end = self._flight[pid]
-        self._ring.mark_released(end)
+        self._ring.mark(end, _RELEASED)
         self._released.append(seq)
         self._note()
 
+    # As in the outbox: the progress that a reset leaves knows of the oldest only, so one behind it is passed over until it is that.
     def give_up(self, pid, why):
-        self._box.lost(self._box.seq, 1, why, self._seg.epoch)
-        self._settle(self._end)
+        box = self._box
+        seg = self._seg
+        self._spot = self._after
+        if box.seq == seg.head_seq:
+            box.lost(box.seq, 1, why, seg.epoch)
+            self._settle(self._end)
 
     # The message whose record ends at `end` needs no more sending.
     def _settle(self, end):
-        self._ring.mark_done(end)
+        self._ring.mark(end, _DONE)
         self._left -= 1
         self.waiting -= 1
-        if self._left:
-            self._pass_done()
-            self._note()
-        else:
-            self._drop_segment()
+        if not self._left:
+            return self._drop_segment()
+        seg = self._seg
+        self._pass_done()
+        self._note()
+        if seg.head_seq < self._spot[1] and not self._under_way(seg.head_seq):
+            self._to_head()
+
+    def _under_way(self, seq):
+        for flying, _ in self._flight.values():
+            if flying == seq:
+                return True
+        return False
 
     def rewind(self):
         for seq, _ in self._flight.values():
             self._sent = max(self._sent, seq + 1)
         self._flight = {}
+        if self._seg:
+            self._to_head()
+
+    def _to_head(self):
         seg = self._seg
-        if seg:
-            self._spot = (seg.head, seg.head_seq, seg.head_t)
+        self._spot = (seg.head, seg.head_seq, seg.head_t)
 
     # Which of the numbers first to last of an epoch are not here: a list of (first, last). Blocks for 20 ms, or, when there is
     # more than one epoch, as much for each segment.

@@ -200,5 +200,9 @@ def test_message_that_can_never_fit_is_given_up_and_reported():
     line.device.box.put("t" * 150, b"x" * 400, 1, 0)
     line.device.box.put("a", b"next", 1, 0)
     line.session.pump(0)
-    assert [m[1] for m in line.published()] == [b"x" * 440, b"next"]
+    sent = line.published()
+    assert [m[1] for m in sent] == [b"x" * 440, b"next"]
+    assert line.device.drops == []  # it is given up when it is the oldest
+    line.hear(ack(PUBACK, sent[0][3]))
+    line.session.pump(0)
     assert line.device.drops == [(2, 1, "too_long")]

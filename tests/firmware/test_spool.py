@@ -96,7 +96,7 @@ def test_a_number_that_no_message_got_is_no_obstacle():
         node.publish(2)
         node.device.rtc.data = torn_note(node.device)
         node.reset()
-        assert node.device.drops == [(3, 1, "unreadable")] and node.box.waiting == 1
+        assert node.device.drops == [(3, 1, "unreadable")] and node.box.waiting == 2
         node.drain()
         node.publish(2)
         assert node.spool.spill() == 2 and node.box.waiting == 0

@@ -4,6 +4,8 @@ import os
 import random
 
 from spool_rig import Node, mounted
+from stand_ins import Counting
+from test_tears import torn
 import disk
 
 CHIP = True
@@ -150,3 +152,63 @@ def test_soak_a_cut_at_every_write_to_littlefs():
 
 def test_soak_a_cut_at_every_write_to_fat():
     soak(4, True)
+
+
+# Messages of which some expire in flash, more of them than one segment holds. A reset at each write to flash, and at each of the block, whole or torn.
+def test_what_is_given_up_in_flash_is_counted_once():
+    for seed in range(4):
+        random.seed(seed)
+        with mounted() as flash:
+            device = Counting(size=1024, window=8)
+            node = Node(room_kb=64, device=device)
+            lasting = expired = 0
+            for _ in range(3):
+                for _ in range(8):
+                    ttl_s = random.choice((0, 100))
+                    assert node.publish(1, "t%d" % ttl_s, ttl_s=ttl_s)
+                    lasting += not ttl_s
+                    expired += bool(ttl_s)
+                assert node.spool.spill()
+            device.clock.t += 10000
+            acked = {}
+            checks = [0]
+
+            def look(image, memory):
+                checks[0] += 1
+                state = random.getrandbits(30)
+                worn = device.store.worn
+                second = disk.mount(image, "/cut")
+                try:
+                    other = Node("/cut/spool", 64, 5000, device.revived(memory))
+                    sent = other.drain()
+                    assert other.device.given_up() == expired, (seed, expired, other.device.given_up())
+                    assert len(set(sent).union(acked)) == lasting
+                finally:
+                    os.umount("/cut")
+                    second.free()
+                    image.close()
+                    device.store.worn = worn
+                random.seed(state)
+
+            def on_flash(offset, buf):
+                look(disk.Overlay(flash.image, offset, b""), device.rtc.data)
+
+            def on_block(old, new):
+                images = list(torn(old, new))
+                for memory in [old, new] + [random.choice(images) for _ in range(3)]:
+                    look(disk.Overlay(flash.image, 0, b""), memory)
+
+            flash.image.on_write = on_flash
+            device.rtc.on_write = on_block
+            box = node.box
+            while True:
+                while len(box.seqs) < 5 and box.load():
+                    box.take()
+                if not box.seqs:
+                    break
+                seq = random.choice(box.seqs)
+                pid = box.pid_of(seq) if seq > 0 else -seq
+                acked[(box.block.epoch, seq if seq > 0 else node.spool._flight[pid][0])] = True
+                box.ack(pid)
+                box.commit()
+            assert len(acked) == lasting and device.given_up() == expired and checks[0] > 50

@@ -1,7 +1,7 @@
 """Several paths, in simulation: which one is used, when it is left, when it is returned to, and that none of it loses anything or flaps."""
 
 import pytest
-from reach_story import LAN, Story, fault
+from reach_story import LAN, Story, command, fault
 
 CABLE_FIRST = {"paths": {"order": ["lan", "wifi"], "lan": LAN}}
 WIFI_FIRST = {"paths": {"order": ["wifi", "lan"], "lan": LAN}}
@@ -60,6 +60,21 @@ def test_a_node_with_a_cable_only_needs_no_wifi():  # R25
     s = Story(fault("cable_pulled", 20, 20), run_s=90, config={"paths": {"order": ["lan"], "lan": LAN}}, lan=True, spec=without_wifi)
     assert [path for _, path in used(s)] == ["lan", "lan"] and s.lost == 0
     assert not s.of("radio", what="start")
+
+
+def test_the_bench_takes_the_radio_away_and_leaves_the_cable_alone():  # R25
+    s = Story(command("off", 20, cmd="radio", on=False), command("on", 60, cmd="radio", on=True), run_s=130, config=WIFI_FIRST, lan=True)
+    assert [path for _, path in used(s)] == ["wifi:holdfast", "lan", "wifi:holdfast"] and s.lost == 0
+    off, on = (next(e["t"] for e in s.of("command", id=name)) for name in ("off", "on"))
+    assert off < used(s)[1][0] < off + 8000 and used(s)[2][0] > on
+
+
+def test_the_radio_of_a_node_without_one_cannot_be_taken_away():  # R25
+    def without_wifi(spec):
+        del spec.config["wifi"]
+
+    s = Story(command("off", 20, cmd="radio", on=False), run_s=60, config={"paths": {"order": ["lan"], "lan": LAN}}, lan=True, spec=without_wifi)
+    assert ["no Wi-Fi among the paths" in e["why"] for e in s.of("stopped")] == [True]
 
 
 def test_what_is_known_of_the_paths_outlives_a_reset():  # R25

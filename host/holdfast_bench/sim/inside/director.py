@@ -194,6 +194,8 @@ class Director:
         def done(reply):
             if reply is None:
                 self._stop("`%s` could not be carried out: no answer on the console" % own_id)
+            elif not reply.get("ok"):
+                self._stop("`%s` could not be carried out: the board refused command %r: %s" % (own_id, action["command"]["cmd"], reply.get("why")))
             else:
                 self._note("command", "id", own_id, "boards", action["boards"])
 

@@ -16,7 +16,7 @@ def deaf(case):
     limit_ms = ping_s * 1000 + PROBES_MS
     ends = {e["of"]: e["t"] for e in case.of("bench", "end")}
     hangs = [e["t"] for e in case.of("bench", "fault") if e["fault"] == "watchdog_hang"]
-    changes = sorted([(e["t"], e["new"]) for e in case.of("board", "state")] + [(e["t"], "down") for e in case.of("board", "boot")])
+    changes = sorted([(e["t"], e["new"]) for e in case.of("board", "state")] + [(e["t"], "down") for e in case.of("board", "boot") + case.of("chip", "power")])
     lives = [e["t"] for e in case.of("chip", "reset")]
     paths = [(e["t"], e.get("path", "wifi")) for e in case.of("board", "link") if e.get("up")]
     findings = []

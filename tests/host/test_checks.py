@@ -440,3 +440,21 @@ def test_qos_2_may_arrive_again_at_a_broker_that_the_node_has_come_back_to_from_
     story = qos2(Story().accept(1), 1)
     story.add("broker", "connect", broker=0, present=True).add("broker", "connect", broker=1, present=True)
     assert "exactly_once" not in [law for law, _ in laws(qos2(story, 1).drained().judge())]
+
+
+def in_a_black_hole(what, at_s):
+    """A node that is online when the network turns into a black hole; `what` happens so many seconds later. Is it judged deaf?"""
+    story = Story().state("down", "online").bench("fault", id="hole", fault="blackhole", boards=["b1"])
+    story.accept(1)
+    story.t += at_s * 1000
+    what(story)
+    story.t += 100_000
+    story.bench("end", id="hole.end", of="hole")
+    return "deaf" in [f.law for f in story.judge(application="streams", config={"ping_s": 3}).findings]
+
+
+def test_a_black_hole_is_noticed_in_time_or_the_node_is_deaf():  # R12, R13
+    assert in_a_black_hole(lambda s: None, 1)
+    assert not in_a_black_hole(lambda s: s.state("online", "backoff"), 20)
+    assert in_a_black_hole(lambda s: s.state("online", "backoff"), 60)
+    assert not in_a_black_hole(lambda s: s.chip("power", on=False), 2)

@@ -76,3 +76,13 @@ def test_starts_that_find_no_memory_count_as_well():  # a supply that breaks dow
 def test_it_can_be_switched_off():
     s = Story(run_s=300, app=APP % 1000, config={"watchdog_s": 5, "safe_boots": 0})
     assert len(s.of("bite")) > 30 and not s.of("safe")
+
+
+def test_a_pause_that_outlasts_the_trouble_is_no_delay_of_the_drain():  # R45: the limit counts from its end
+    resets = [step for n in range(3) for step in [fault("reset", 12 + 6 * n, kind="panic")]]
+    for n, (step,) in enumerate(resets):
+        step["id"] = "reset%d" % n
+    s = Story(fault("ap_gone", 5, 40), *resets, run_s=60, drain_s=60, config={"safe_boots": 3, "safe_s": 130})
+    (begin, end), = spans(s)
+    assert begin < 60_000 and end > 120_000 + 20_000 and s.lost == 0
+    assert [e["ok"] for e in s.of("drained")] == [True]

@@ -114,7 +114,7 @@ class Tally:
             self.heard = self._cut
         elif data.startswith(b'boot"', start):
             self.state = None
-            self.still_until_ms = 0
+            self.still_until_ms = min(self.still_until_ms, self._kernel.now_ms)
             if self._cut and data.find(b'"queued": 0,') > 0:
                 self._empty = True
             self._made_good(data)

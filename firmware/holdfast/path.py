@@ -138,7 +138,7 @@ class Wifi:
         self._tries = 0
         block.poke(_NETWORK, "B", self.net)
         block.poke(_RADIO, _RADIO_FORM, self._cfg["wifi"][self.net]["bssid"] or b"", channel)
-        if not self.leased and not known:
+        if not self.leased and not known and self.up():  # it may be gone again by now, and its address with it
             ip, mask, gateway, dns = map(_packed, self.wlan.ifconfig())
             prefix = bin(int.from_bytes(mask, "big")).count("1")
             block.poke(_LEASE, _LEASE_FORM, ip, gateway, dns, prefix, self._stamp())

@@ -20,6 +20,7 @@ BAUD = 115200
 _MP_STREAM_POLL = const(3)
 _POLLIN, _POLLOUT = const(1), const(4)
 _LOOK_US = const(1)
+_TX_US = const(2)
 _kernel = chip.kernel
 
 
@@ -69,7 +70,11 @@ class Console:
     def tx(self, data):
         """Send bytes; blocks for what does not fit into the FIFO, without running callbacks."""
         kernel = _kernel
-        kernel.spend_us(2)
+        us = kernel.us + _TX_US         # spend_us(), in line
+        if us < kernel.quick_us:
+            kernel.us = us
+        else:
+            kernel.spend_us(_TX_US)
         now_ms, us, byte_us = kernel.now_ms, kernel.us, self.byte_us
         left = len(data) * byte_us
         passed_ms = now_ms - self._at_ms
@@ -196,12 +201,7 @@ class StdOut(io.IOBase):
 
     def write(self, buf, *limits):
         data = part(buf, limits) if limits or not isinstance(buf, str) else buf.encode()
-        if self._raw:
-            self._console.tx(data)
-        elif data.find(b"\n") == len(data) - 1:
-            self._console.tx(data[:-1] + b"\r\n")     # one line, as most are
-        else:
-            self._console.tx(data.replace(b"\n", b"\r\n"))
+        self._console.tx(data if self._raw else data.replace(b"\n", b"\r\n"))
         return len(data)
 
     def ioctl(self, request, arg):

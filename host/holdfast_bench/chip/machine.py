@@ -16,6 +16,7 @@ DEEPSLEEP = 4
 
 _kernel = chip.kernel
 _FREQ = [160000000]
+_NOTHING = object()     # no argument
 
 
 def reset():
@@ -101,20 +102,18 @@ class RTC:
     def __new__(cls):
         return _rtc
 
-    def memory(self, *args):
-        if len(args) > 1:
-            raise TypeError("function expected at most 2 arguments, got %d" % (len(args) + 1))
-        rtc = chip.rtc
-        if not args:
+    def memory(self, buf=_NOTHING, *more):
+        if more:
+            raise TypeError("function expected at most 2 arguments, got %d" % (len(more) + 2))
+        if buf is _NOTHING:
             _kernel.spend_us(100)
-            return rtc.read()
-        buf = args[0]
-        if isinstance(buf, str):
-            buf = buf.encode()
-        elif isinstance(buf, (int, list)) or buf is None:
-            raise TypeError("object with buffer protocol required")
+            return chip.rtc.read()
+        if not isinstance(buf, (bytearray, bytes)):
+            if isinstance(buf, (int, list)) or buf is None:
+                raise TypeError("object with buffer protocol required")
+            buf = buf.encode() if isinstance(buf, str) else bytes(buf)
         _kernel.spend_us(100)
-        rtc.write(buf if isinstance(buf, (bytes, bytearray)) else bytes(buf))
+        chip.rtc.write(buf)
 
     def datetime(self, new=None):
         from . import time

@@ -43,9 +43,6 @@ class _View:
 _now = _View()
 
 
-_CODE, _CONNECTED = VIEW.index("code"), VIEW.index("connected")     # what a joining program asks all the time
-
-
 def _see():
     values = _station.view()
     for i, name in enumerate(VIEW):
@@ -126,7 +123,7 @@ class WLAN:
     def status(self, what=None):
         _kernel.spend_us(20)
         if what is None:
-            return _station.view()[_CODE]
+            return _station.status()
         if what == "rssi":
             try:
                 return _station.rssi()
@@ -138,7 +135,7 @@ class WLAN:
 
     def isconnected(self):
         _kernel.spend_us(20)
-        return _station.view()[_CONNECTED]
+        return _station.is_connected()
 
     def scan(self):
         now = _see()
@@ -222,8 +219,7 @@ class WLAN:
     def ifconfig(self, new=None):
         _kernel.spend_us(300)
         if new is None:
-            now = _see()
-            return now.ip, now.mask, now.gateway, now.dns
+            return _station.address()
         if new == "dhcp":
             try:
                 _station.set_dhcp(False)

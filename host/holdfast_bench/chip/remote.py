@@ -17,6 +17,7 @@ from .models import MODELS
 from .soc import Core
 
 _HAS_ADDRESS = VIEW.index("has_address")
+_CONNECTED, _CODE, _IP = VIEW.index("connected"), VIEW.index("code"), VIEW.index("ip")
 _LAN_HAS_ADDRESS = 7    # in the view of world/lan.py, which is loaded only where there is a cable
 _PPP_HAS_ADDRESS = 5    # likewise in that of world/ppp.py
 WDT_GRAIN_MS = 5        # feeding more often than that is not reported: the bite may come that much early, never late
@@ -35,6 +36,15 @@ class RemoteStation:
 
     def view(self):
         return self._view
+
+    def is_connected(self):
+        return self._view[_CONNECTED]
+
+    def status(self):
+        return self._view[_CODE]
+
+    def address(self):
+        return tuple(self._view[_IP:_IP + 4])
 
     def _call(self, *what):
         try:

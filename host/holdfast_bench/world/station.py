@@ -49,6 +49,16 @@ class Station:
         return [w.started, w.mode_set, w.busy(), self.connected, self.status(), w.ip, w.mask, w.gateway, w.dns, w.has_address(),
                 w.static is not None, w.ssid, w.channel, w.pm, w.txpower, self.reconnects]
 
+    # Of the view, what a program asks all the time; status(), below, is its `code`.
+
+    def is_connected(self):
+        return self.connected
+
+    def address(self):
+        """(ip, mask, gateway, dns)."""
+        w = self.wifi
+        return w.ip, w.mask, w.gateway, w.dns
+
     def start(self):
         self.wifi.start()
 

@@ -5,10 +5,12 @@ parsed, unless somebody waits for events. Fields are written in the order given,
 """
 
 from binascii import b2a_base64
-from json import dumps, loads
+from io import BytesIO
+from json import dump, dumps, loads
 
 BUFFER = 4096
 TEXT_MAX = 1000     # characters of console text in one event
+ESCAPED = 6         # bytes of JSON that a byte of a text takes at most
 
 
 class History:
@@ -20,9 +22,11 @@ class History:
         self.listen = None
         self.count = 0
         self._file = file
-        self._buffer = bytearray(BUFFER)
-        self._view = memoryview(self._buffer)
+        # What is not in the file yet. A stream takes a part of a record without anything being allocated for it, which slices would need.
+        self._out = BytesIO(BUFFER)
+        self._write = self._out.write
         self._used = 0
+        self._view = memoryview(bytearray(BUFFER))
         self._name = board
         self._head, self._head_at_ms = b"", -1
         self._console_head = b'{"t":%%d,"src":"board/%s",' % board.encode()
@@ -52,49 +56,59 @@ class History:
 
     def record(self, data, begin, ticks, end):
         """A console record, `data` from index begin (behind its brace) to end (before it); ticks: where its key "t" stands."""
-        # As _line() does it, in line: this is half of a verbose history.
         now_ms = self.kernel.now_ms
         if now_ms != self._head_at_ms:
             self._head_at_ms, self._head = now_ms, self._console_head % now_ms
-        head, view, buffer, used = self._head, memoryview(data), self._buffer, self._used
-        if used + len(head) + len(data) + 16 > BUFFER:
+        head, write = self._head, self._write
+        size = len(head) + end - begin + 6      # "ticks" is four bytes more than "t", and there is the end of the line
+        if self._used + size > BUFFER:
             self.flush()
-            used = 0
             if len(data) > BUFFER - 128:
                 self.text("(a record of %d bytes)" % len(data))
                 return
-        at = used + len(head)
-        buffer[used:at] = head
-        stop = at + ticks - begin
-        buffer[at:stop] = view[begin:ticks]
-        at = stop + 7
-        buffer[stop:at] = b'"ticks"'
-        stop = at + end - ticks - 3
-        buffer[at:stop] = view[ticks + 3:end]
-        self._used = stop + 2
-        buffer[stop:stop + 2] = b"}\n"
+        write(head)
+        write(data, begin, ticks - begin)
+        write(b'"ticks"')
+        write(data, ticks + 3, end - ticks - 3)
+        write(b"}\n")
+        self._used += size
         self.count += 1
         if self.watching:
-            self._told((bytes(self._view[used:stop + 2]),))
+            self._told((head, data[begin:ticks], b'"ticks"', data[ticks + 3:end], b"}"))
 
     def recv(self, topic, payload, qos, retain, dup, broker=0):
         """A message has arrived at a broker; beyond the first, its number is told."""
         topic_json = self._topics.get(topic)
         if topic_json is None:
             topic_json = self._topics[topic] = dumps(str(topic, "utf-8")).encode()
-        try:
-            key, content = b',"payload":', dumps(str(payload, "utf-8")).encode()
-        except UnicodeError:
-            key, content = b',"payload64":', dumps(str(b2a_base64(payload), "utf-8").strip()).encode()
         head = self._recv_head
         if broker:
             head = self._recv_heads.get(broker)
             if head is None:
                 head = self._recv_heads[broker] = self._recv_head.replace(b'"topic":', b'"broker":%d,"topic":' % broker)
-        parts = (head % self.kernel.now_ms, topic_json, key, content, _FLAGS[qos << 2 | (2 if retain else 0) | (1 if dup else 0)])
-        self._line(parts)
-        if self.watching:
-            self._told(parts)
+        head, flags = head % self.kernel.now_ms, _FLAGS[qos << 2 | (2 if retain else 0) | (1 if dup else 0)]
+        try:
+            text = str(payload, "utf-8")
+        except UnicodeError:
+            text = None
+        if text is None or self.watching or len(head) + len(topic_json) + ESCAPED * len(payload) + 64 > BUFFER:
+            content = dumps(str(b2a_base64(payload), "utf-8").strip() if text is None else text).encode()
+            parts = (head, topic_json, b',"payload64":' if text is None else b',"payload":', content, flags)
+            self._line(parts)
+            if self.watching:
+                self._told(parts)
+            return
+        # As _line() does it, in line, and with nothing made that is only copied: most of what is not of the console is a message.
+        if self._used + len(head) + len(topic_json) + ESCAPED * len(payload) + 64 > BUFFER:
+            self.flush()
+        write = self._write
+        write(head)
+        write(topic_json)
+        write(b',"payload":')
+        dump(text, self._out)
+        write(flags)
+        self._used = self._out.tell()
+        self.count += 1
 
     def _told(self, parts):
         try:
@@ -105,23 +119,21 @@ class History:
 
     def _line(self, parts):
         self.count += 1
-        used = self._used
-        buffer = self._buffer
         for part in parts:
-            end = used + len(part)
-            if end > BUFFER:
-                self._used = used
+            size = len(part)
+            if self._used + size > BUFFER:
                 self.flush()
-                used, end = 0, len(part)
-                if end > BUFFER:
+                if size > BUFFER:
                     self._file.write(part)
                     continue
-            buffer[used:end] = part
-            used = end
-        self._used = used
+            self._write(part)
+            self._used += size
 
     def flush(self):
+        self._out.seek(0)
+        self._out.readinto(self._view, self._used)
         self._file.write(self._view[:self._used])
+        self._out.seek(0)
         self._used = 0
 
     def close(self):

@@ -1,5 +1,5 @@
 # paths.py - several paths behind one (R25): Wi-Fi networks in their order, Ethernet, cellular. One is in use; of the others it knows which are good or bad.
-# May import: asyncio, micropython, time, path, path_lan, path_ppp, quality, transport, wire, errors; the supervisor is handed in.
+# May import: asyncio, micropython, random, time, path, path_lan, path_ppp, quality, transport, wire, errors; the supervisor is handed in.
 # Time: ticks; stamps are handed in.   Blocks: as the paths do (path.py, path_lan.py, path_ppp.py).   Loaded only with the setting `paths`.
 #
 # A path is left when it is lost, when nothing answers over it, or when its quality is bad (quality.py). It is then known to be bad for
@@ -8,6 +8,7 @@
 # Sockets are bound to the address of the path in use: IDF sends them through the interface that has it, whatever the default route is.
 from asyncio import TimeoutError, create_task, sleep_ms, wait_for_ms
 from micropython import const
+from random import getrandbits
 from time import ticks_diff, ticks_ms
 
 from . import transport
@@ -252,7 +253,8 @@ class Paths:
         tried_at = self._stamp()
         while True:
             bad = self._is_bad(self.at)
-            await sleep_ms(_LOOK_MS // 5 if bad else _LOOK_MS)
+            look_ms = _LOOK_MS // 5 if bad else _LOOK_MS
+            await sleep_ms(look_ms - (look_ms >> 2) * getrandbits(8) // 256)  # a fleet that left a path together does not look in step
             if self._owner.state not in ("online", "suspect") or self._left:
                 continue
             here = self._members[self.at][0]

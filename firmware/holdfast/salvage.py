@@ -8,6 +8,7 @@ _ODD_INVERSE = const(0x0E8B2F51)  # times _ODD of ring.py: 1 modulo 2**32
 _ALL = const(0xFFFFFFFF)
 _SHORTEST = const(6)  # as in ring.py
 _FATES = const(b"\x00\xf0\x0f\xff")
+_NEVER_WERE = const(8)  # numbers in a row that no message got, at most: one for each start after a write that was cut off (recover.py)
 
 
 # What Ring.seek() does where no record number `seq` lies at `at`.
@@ -17,9 +18,9 @@ def search(ring, at, seq, last):
     if at == room:
         at = 0
     left = (block.tail - at) % room or room
-    gone = _SHORTEST
+    gone = _NEVER_WERE * _SHORTEST
     while left >= _SHORTEST:
-        # No more records can be gone than had room, and none lies beyond the end.
+        # No more records can be gone than had room, but for numbers without one, and none lies beyond the end.
         if numbered(ring, at, seq, min(block.next_seq, seq + gone // _SHORTEST + 1)) and ring.end + 4 - at <= left:
             found = ring.number
             # Its stamp counts from that of the record before; without that one it says nothing.

@@ -152,11 +152,12 @@ class Spool:
         at, seq, last = block.head, block.head_seq, block.head_t
         n = wrap = 0
         while True:
-            seq = ring.seek(at, seq, last)
-            if not seq:
+            found = ring.seek(at, seq, last)
+            if not found:
                 return (n, wrap) if n else None
-            if ring.at < at:
-                wrap = at
+            if ring.at < at:  # where records are missing, the place they had goes along: salvage.py counts by it
+                wrap = at if found == seq else len(ring.buf)
+            seq = found
             n += not ring.fate & _DONE
             if seq in box.seqs:
                 topics.look_up(ring.slot, ring.buf, ring.start)

@@ -129,3 +129,30 @@ def test_more_topics_than_the_table_holds_travel_through_flash():
             box.take()
             box.ack(box.pid)
         assert seen == ["sensor/number/%d" % i for i in range(80)]
+
+
+def test_damage_at_the_end_of_the_area_does_not_hide_what_lies_at_its_front():  # R31
+    hidden = 0
+    with mounted():
+        for damaged in (1, 2, 3):
+            for before in (5, 6, 7):
+                node = Node(size=512)
+                block = node.box.block
+                node.publish(before)
+                node.drain(before - 1)
+                places = []
+                while block.tail > block.head:
+                    node.publish(1)
+                    places.append(node.box.ring.at)
+                node.publish(2)
+                memory = bytearray(node.device.rtc.data)
+                for at in places[-1 - damaged : -1]:
+                    memory[at + 8] ^= 1
+                node.device.rtc.data = bytes(memory)
+                node.reset()
+                waiting = node.box.waiting
+                hidden += sum([n for _, n, _ in node.device.drops])
+                node.spool.spill()
+                node.power_cut()
+                assert len(node.drain()) == waiting, (damaged, before, waiting)
+    assert hidden == (1 + 2 + 3) * 3

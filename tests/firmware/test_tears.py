@@ -282,3 +282,17 @@ def test_life_goes_on_behind_a_number_that_no_message_got():
             box.take()
             box.ack(box.pid)
         assert not box.load() and box.waiting == 0 and box.block.head_seq == box.block.next_seq
+
+
+def test_life_goes_on_behind_several_numbers_that_no_message_got():  # R31: one cut after the other
+    for cuts in (2, 3, 5):
+        device = Device(size=700)
+        for _ in range(3):
+            device.box.put("a", b"x" * 20, 1, 0)
+        for _ in range(cuts):
+            device = device.revived(torn_note(device))
+            device.block.commit()  # as Node does
+        seq = device.box.put("a", b"after", 1, 0)
+        assert seq == 4 + cuts
+        device.boot()
+        assert device.drain()[-1] == (seq, "a", b"after") and device.box.waiting == len(device.box.seqs), cuts

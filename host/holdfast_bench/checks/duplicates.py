@@ -33,6 +33,6 @@ def duplicates(case):
 def _is_break(e):
     kind = e["src"].partition("/")[0]
     return (kind == "board" and (e["ev"] == "boot" or e["ev"] == "state" and "online" in (e.get("old"), e.get("new")))
-            or kind == "broker" and e["ev"] == "connect"
+            or kind == "broker" and e["ev"] in ("connect", "disconnect")    # what a connection brings late, its end tells of
             or kind == "chip" and e["ev"] in ("reset", "bite")
             or kind == "bench" and e["ev"] in ("fault", "end"))

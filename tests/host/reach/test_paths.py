@@ -62,6 +62,14 @@ def test_a_node_with_a_cable_only_needs_no_wifi():  # R25
     assert not s.of("radio", what="start")
 
 
+def test_a_fleet_that_left_a_path_together_does_not_look_for_it_in_step():  # R3, R25
+    paths = {**CABLE_FIRST["paths"], "rise": 20}
+    s = Story(fault("cable_pulled", 20, 15), run_s=150, config={"paths": paths}, lan=True)
+    tries = [e["t"] for e in s.of("dial") if e["t"] > s.at("cable_pulled.end")]
+    gaps = [b - a for a, b in zip(tries, tries[1:])]
+    assert len(gaps) >= 15 and max(gaps) < 5500 and max(gaps) - min(gaps) > 500 and len(set(gaps)) > 8
+
+
 def test_the_bench_takes_the_radio_away_and_leaves_the_cable_alone():  # R25
     s = Story(command("off", 20, cmd="radio", on=False), command("on", 60, cmd="radio", on=True), run_s=130, config=WIFI_FIRST, lan=True)
     assert [path for _, path in used(s)] == ["wifi:holdfast", "lan", "wifi:holdfast"] and s.lost == 0

@@ -144,7 +144,6 @@ class Outbox:
         self._spots = []
         self._unwritten = []  # those with QoS 0
         self._released = []  # those with QoS 2 for which PUBREC came
-        self.forgotten = False  # has the broker begun a new session? Then it knows of no PUBREC
         for side in (self.spool, self.resend):
             if side:
                 side.rewind()
@@ -200,10 +199,6 @@ class Outbox:
         self._end = ring.end
         self.t = ring.t
         self.released = ring.fate & _RELEASED
-        if self.released and self.forgotten:
-            ring.mark(ring.end, _RELEASED)
-            self.released = 0
-            self.dirty = True
         self.describe(ring, self.topics)
         if self.topics.ttl_s and not self.released and ring.t >= 0 and self.clock.stamp() - ring.t > self.topics.ttl_s * 10:
             self.give_up("expired")

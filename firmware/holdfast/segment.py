@@ -12,7 +12,8 @@ _FORMAT = const(0xC1)
 # birth_s, running total of messages, CRC of the records
 _HEAD = ">BBHHHIIIIiII"
 _HEAD_SIZE = const(40)  # with the CRC over it and the topics behind it
-SET = const(1)  # flags: the clock was set
+SET = const(1)  # flags: the clock was set; the seven bits above that: session
+SESSION = const(38)  # in the resume record: broker in use (3 bits), sessions that began anew (4 bits)
 _NEVER = const(0xFFFFFFFF)  # in place of a stamp that is not known
 
 
@@ -31,6 +32,7 @@ class Segment:
             raise ValueError("damaged segment")
         self.table = Table()
         self.table.read(blob)
+        self.session = self.flags >> 1
         data = bytearray(size)
         self.tail = f.readinto(data)
         self.whole = self.tail == size and crc32(data) == check
@@ -49,7 +51,7 @@ def write(path, block, wrap, blob, n, total):
     for piece in pieces:
         size += len(piece)
         check = crc32(piece, check)
-    head = pack(_HEAD, _FORMAT, block.flags & SET, len(blob), size, n, block.epoch, block.head_seq, block.next_seq, block.head_t & _NEVER,
+    head = pack(_HEAD, _FORMAT, block.flags & SET | block.peek(SESSION, "B")[0] << 1, len(blob), size, n, block.epoch, block.head_seq, block.next_seq, block.head_t & _NEVER,
         block.birth_s, total + n & _NEVER, check)
     with open(path, "wb") as f:
         f.write(head)

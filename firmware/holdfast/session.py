@@ -1,5 +1,5 @@
 # session.py - one MQTT session over one open transport: CONNECT, window, acknowledgements, heartbeat, subscriptions.
-# May import: umqtt.simple, packets, errors, received, an envelope (envelope or frames); outbox and rtt are handed in.
+# May import: umqtt.simple, packets, errors, received, afresh, an envelope (envelope or frames); outbox and rtt are handed in.
 # Time: now (ticks) is handed in.   Blocks: never: bytes come in by receive(), go out through `out`.
 #
 # umqtt.simple's MQTTClient keeps the settings and encodes what needs no waiting (PINGREQ, DISCONNECT, QoS 0); everything
@@ -339,7 +339,9 @@ class Session(MQTTClient):
 
     # This broker knows nothing of what was on its way, either way: QoS 2 begins anew. both: messages come in with QoS 2, too.
     def forget(self, both):
-        self._outbox.forgotten = True
+        from .afresh import afresh
+
+        afresh(self._outbox)
         if both:
             self._inbox().clear()
 

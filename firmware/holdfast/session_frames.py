@@ -1,5 +1,5 @@
 # session_frames.py - the session with a gateway in frames (docs/frames.md, R22, R33), over TCP or UDP. Loaded for brokers that want it.
-# May import: session, frames, errors, json, random; outbox and rtt are handed in.
+# May import: session, afresh, frames, errors, json, random; outbox and rtt are handed in.
 # Time: now (ticks) is handed in.   Blocks: never.
 #
 # What the outbox promises holds as with MQTT: a message is kept until the gateway acknowledges it, which has it at the broker then.
@@ -10,6 +10,7 @@ from struct import pack, unpack_from
 from time import ticks_diff
 
 import holdfast.frames as frames
+from .afresh import afresh
 from .errors import Fault
 from .session import REFUSALS, Session
 
@@ -45,7 +46,7 @@ class FrameSession(Session):
 
     # A message that another broker knows of (QoS 2) is sent again: whether that one will go on with it, nobody can say.
     def _greet(self):
-        self._outbox.forgotten = True
+        afresh(self._outbox)
         self._again_at = self._now
         self._put(frames.HELLO, self._salt, self._hello, 0)
 

@@ -1,5 +1,5 @@
 # session_raw.py - a session without a protocol: what is published goes out as it is, over TCP or UDP (R22, R35). Loaded for brokers that want it.
-# May import: session, errors; outbox and rtt are handed in.   Time: now (ticks) is handed in.   Blocks: never.
+# May import: session, afresh, errors; outbox and rtt are handed in.   Time: now (ticks) is handed in.   Blocks: never.
 #
 # Settings come from `dtu`: registration (first bytes of a connection), heartbeat, heartbeat_s, answer. A peer that answers heartbeats gives the
 # guarantees of the outbox: the stream keeps its order, so an answer acknowledges all that went before the heartbeat. Without an answer a
@@ -7,6 +7,7 @@
 from micropython import const
 from time import ticks_diff
 
+from .afresh import afresh
 from .session import Session
 
 _IDLE_MS = const(20000)
@@ -109,7 +110,7 @@ class RawSession(Session):
         pass
 
     def forget(self, both):
-        self._outbox.forgotten = True
+        afresh(self._outbox)
 
     def tick(self, now):
         dtu = self._dtu

@@ -1,5 +1,5 @@
 # spool.py - the second tier of the message store: segments in flash, which outlive a power cut (R30, R31).
-# May import: segment, wear, ring and recover for reading, os; the outbox and the settings are handed in.
+# May import: segment, wear, ring, recover and afresh for reading, os; the outbox and the settings are handed in.
 # Time: stamps.   Blocks: spill() 50-250 ms (flash is erased), opening a segment 5-20 ms, removing one 2-50 ms.
 # Loaded when the ring first runs full, or when segments are found at start.
 #
@@ -10,9 +10,10 @@ from micropython import const
 import os
 from time import time
 
+from .afresh import unmark
 from .recover import recover
 from .ring import Ring
-from .segment import SET, Segment, write
+from .segment import SESSION, SET, Segment, write
 from .wear import Wear
 
 _BLOCK = const(4096)  # what the file system allots
@@ -66,6 +67,8 @@ class Spool:
         newest = self._load(self._next - 1)
         if newest:
             self._total = newest.total
+            if self._box.block.fresh:  # which session it was went with RTC memory
+                self._box.block.poke(SESSION, "B", newest.session)
             if newest.epoch == self._box.block.epoch:
                 self._strike_out(newest.next_seq)
         newest = None
@@ -272,11 +275,25 @@ class Spool:
         if seq < self._settled:
             return ring.mark(ring.end, _DONE)
         self._left += 1
-        if ring.fate & _RELEASED:
-            if seq not in self._released:
+        if seq in self._released:
+            if not ring.fate & _RELEASED:
+                ring.mark(ring.end, _RELEASED)
+        elif ring.fate & _RELEASED:
+            if self._seg.session == self._session():
                 self._released.append(seq)
-        elif seq in self._released:
-            ring.mark(ring.end, _RELEASED)
+            else:
+                ring.mark(ring.end, _RELEASED)
+
+    # Which session it is: the broker's number and a counter of those that began anew. What was released in another one was not in this.
+    def _session(self):
+        return self._box.block.peek(SESSION, "B")[0]
+
+    # This session knows of no PUBREC.
+    def afresh(self):
+        self._released = []
+        if self._seg and unmark(self._ring):
+            self._note()
+            self._box.dirty = True
 
     # Moves the head of the open segment past what is done.
     def _pass_done(self):
@@ -349,12 +366,6 @@ class Spool:
             self._t = ring.t
             box.t = ring.t if seg.epoch == box.block.epoch else -1
             box.released = ring.fate & _RELEASED
-            if box.released and box.forgotten:
-                ring.mark(ring.end, _RELEASED)
-                self._released.remove(found)
-                self._note()
-                box.released = 0
-                box.dirty = True
             box.dup = found < self._sent
             box.describe(ring, seg.table)
             self._end = ring.end

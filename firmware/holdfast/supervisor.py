@@ -27,7 +27,7 @@ _DOUBT_MS = const(13000)  # a Wi-Fi that is gone has been noticed by then: askin
 _ELSEWHERE = ("timeout", "refused", "gone")  # what another address of the same broker may be better at
 _STUCK_MS = const(300000)  # let in and dropped for so long: what the broker has kept of the session may be what it stumbles over
 _SWITCH_MS = const(2000)  # for acknowledgements still to come, before another broker is turned to
-# In the resume record: back-off of the Wi-Fi; broker in use.
+# In the resume record: back-off of the Wi-Fi; broker in use (3 bits) and how many sessions began anew (4 bits).
 _WIFI = const(40)
 _WIFI_FORM = const(">BBH")
 _BROKER = const(38)
@@ -66,7 +66,7 @@ class Supervisor:
         brokers = cfg["brokers"]
         server = path.dns if path.many else lambda: path.wlan.ifconfig()[3]
         self.ends = [Endpoint(cfg, brokers[i], i, block, stamp(), server) for i in range(len(brokers))]
-        self.at = block.peek(_BROKER, "B")[0] % len(brokers)  # the broker in use
+        self.at = 0 if block.fresh else (block.peek(_BROKER, "B")[0] & 7) % len(brokers)  # the broker in use
         self._choose()
         self._offer = None  # (number of another broker, transport that is connected to it)
         self._failover = None
@@ -335,10 +335,11 @@ class Supervisor:
         self._tried_at = None
         self._online_at = ticks_ms()
         self._subscriptions.accepted(self.at, present)
-        if self._block.peek(_BROKER, "B")[0] != self.at:
+        known = self._block.peek(_BROKER, "B")[0]
+        if known & 7 != self.at:
             present = False  # what another broker still owes us, or we owe it, is not this one's
-            self._block.poke(_BROKER, "B", self.at)
         if not present:
+            self._block.poke(_BROKER, "B", known + 8 & 0x78 | self.at)
             self.session.forget(2 in [qos for _, qos in self._node.router.patterns])
         end.clean = False
         end.confirm()

@@ -78,3 +78,18 @@ def test_a_known_id_that_is_not_sent_again_is_another_message():  # R16: the ses
     line.connack(present=1)
     line.hear(publish(b"b/n1/cmd/x", b"two", 2, 40) + publish(b"b/n1/cmd/x", b"two", 2, 40, dup=1))
     assert line.messages == [(b"b/n1/cmd/x", b"one"), (b"b/n1/cmd/x", b"two")]
+
+
+def test_qos_2_begins_anew_at_once_whatever_becomes_of_the_connection():  # R16, R28: the next one is to a session that was kept, and knows of no PUBREC either
+    line = Line()
+    for i in range(2):
+        line.box.put("a", b"%d" % i, 2, 0)
+    line.connack()
+    line.hear(b"".join([ack(PUBREC, m[3]) for m in line.published() if m[0] == b"b/n1/a"]))
+    line.said()
+    line.again()
+    connack = packet(CONNACK, b"\0\0")
+    line.session.receive(connack, len(connack), line.now)  # and it ends before anything could be sent
+    line.again()
+    line.connack(present=1)
+    assert [m[1] for m in line.published() if m[0] == b"b/n1/a"] == [b"0", b"1"]

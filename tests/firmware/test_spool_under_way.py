@@ -1,4 +1,5 @@
 # The second tier meets the connection (R16, R31): messages on their way when they go to flash are acknowledged there, sent again, never published twice.
+from holdfast.afresh import afresh
 from spool_rig import Node, files, mounted, under_way
 
 CHIP = True
@@ -174,3 +175,35 @@ def test_messages_that_were_sent_before_they_went_to_flash_are_marked_as_sent():
             dups.append(bool(node.box.dup))
             node.box.take()
         assert dups == [True, True, False, False, False]
+
+
+_SESSION = 38  # of the resume record: docs/rtc-format.md
+
+
+# Three messages were released, then they went to flash behind others. Their fate where the session was kept, and where it was not; without and with a loss of power.
+def test_what_was_released_in_another_session_is_published_again_from_flash():  # R16, R28
+    for power in (False, True):
+        for anew in (False, True):
+            with mounted():
+                node = Node()
+                node.box.block.poke(_SESSION, "B", 9)
+                node.publish(2)
+                assert node.spool.spill() == 2
+                node.publish(3, flags=2)
+                for pid in under_way(node, 5)[2:]:
+                    node.box.received(pid)
+                node.box.rewind()
+                assert node.spool.spill() == 3
+                node.power_cut() if power else node.reset()
+                box = node.box
+                assert box.block.peek(_SESSION, "B")[0] == 9
+                if anew:
+                    box.block.poke(_SESSION, "B", 17)
+                    afresh(box)
+                    box.commit()
+                released = []
+                while box.load():
+                    released.append(bool(box.released))
+                    box.take()
+                    box.ack(box.pid)
+                assert released == [False, False] + [not anew] * 3, (power, anew, released)

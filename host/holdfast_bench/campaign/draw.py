@@ -31,6 +31,7 @@ def draw(seed, hours):
     """The Drawn of a seed. hours: how long the trouble lasts."""
     world = _world(_stream(seed, "world"))
     config = _config(_stream(seed, "config"), world["named"])
+    _slow_down(config["app"]["streams"], config["window"] / (_rtt_s(world) * (8 if "loss" in world else 4)))
     run_s = round(hours * 3600)
     steps = schedule.steps(_stream(seed, "schedule"), run_s, config, world)
     # Of a stream of its own, so that the other seeds mean what they meant before there was more than one path.
@@ -73,10 +74,7 @@ def _config(rng, named):
     }
     for kind in config["app"]["streams"][1:]:
         kind["burst"] = min(kind["burst"], 3)
-    while _per_s(config["app"]["streams"]) > RATE_MAX:
-        busiest = max(config["app"]["streams"], key=lambda kind: kind["burst"] / kind["period_ms"])
-        busiest["burst"] = 1 if busiest["burst"] > 1 else busiest["burst"]
-        busiest["period_ms"] *= 2
+    _slow_down(config["app"]["streams"], RATE_MAX)
     if config["rtc_bytes"] == 512:      # a message takes a quarter of the memory at most
         for kind in config["app"]["streams"]:
             kind["low"], kind["high"] = min(kind["low"], 50), min(kind["high"], 60)
@@ -108,6 +106,18 @@ def _ways(rng, config, world, steps, run_s):
     return schedule.with_ways(rng, steps, run_s, world)
 
 
+def _slow_down(streams, most_per_s):
+    """No more messages than get through: of QoS 2 each takes two round trips, and a backlog has to get through beside them."""
+    while _per_s(streams) > most_per_s:
+        busiest = max(streams, key=lambda kind: kind["burst"] / kind["period_ms"])
+        busiest["burst"] = 1 if busiest["burst"] > 1 else busiest["burst"]
+        busiest["period_ms"] *= 2
+
+
+def _rtt_s(world):
+    return (2 * world["delay_ms"] + 20) / 1000
+
+
 def _per_s(streams):
     return sum(kind["burst"] * 1000 / kind["period_ms"] for kind in streams)
 
@@ -134,5 +144,4 @@ def recovery_s(config, world, steps, run_s):
 
 def _backlog_s(config, world):
     """How long full memories take to drain, window by window: some 150 messages in RTC memory, 20 in each KB of flash."""
-    rtt_s = (2 * world["delay_ms"] + 20) / 1000
-    return round((150 + 20 * config["spool_kb"]) * rtt_s * 2 / config["window"] * (4 if "loss" in world else 1)) + 75
+    return round((150 + 20 * config["spool_kb"]) * _rtt_s(world) * 2 / config["window"] * (4 if "loss" in world else 1)) + 75

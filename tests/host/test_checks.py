@@ -357,6 +357,19 @@ def test_a_report_that_the_power_cut_off_is_beyond_the_promise_for_one_piece_of_
     assert given_up(100, next_drop=99)["lost"] == 88  # more than a piece
 
 
+def test_reports_that_waited_for_the_console_when_the_power_went_are_beyond_the_promise():  # R30, R31
+    def expired(later_ms=0, cut="power", known=()):
+        """1 to 10 have expired in flash and are reported, 11 to 30 are not, for the power goes; from 31 on all arrives. `known`: arrived before that."""
+        story = Story().accept(*range(1, 101)).add("board/b1", "spool", i=1, top=100).recv(*known).add("board/b1", "drop", i=1, n=10, why="expired")
+        story.t += later_ms
+        story.chip("reset", cause=cut).add("board/b1", "boot", life="b2", epoch=2, cause=1)
+        return story.recv(*range(31, 101), life="a1").drained().judge().numbers
+
+    assert (expired()["lost"], expired()["beyond_promise"]) == (0, 20)
+    assert (expired(known=(12, 14))["lost"], expired(known=(12, 14))["beyond_promise"]) == (0, 18)
+    assert expired(later_ms=20_000)["lost"] == 20 and expired(cut="panic")["lost"] == 20
+
+
 def test_qos_2_is_beyond_the_promise_where_a_broker_lost_its_session_and_its_connack_was_lost_too():  # R16
     def judged(seen, qos=2):
         story = Story().accept(1, q=qos).add("broker", "connect", client="b1", present=False)

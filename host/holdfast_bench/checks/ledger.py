@@ -18,9 +18,10 @@ LOSES_RTC = ("power", "en", "brownout")
 
 DROPS_MODULO = 1 << 16  # the sum in a boot event
 
-# A full flash gives up its oldest piece as a whole. The power that goes at that very moment takes the report with it, and the count of
-# what was to be reported, which is in RTC memory: at most one piece of so many messages.
+# A full flash gives up its oldest piece as a whole, and one that could not be sent for long what has become too old. The power that goes at that
+# very moment takes the reports with it that wait for the console, and the count of what was to be reported, which is in RTC memory: of so many messages at most.
 PIECE_MAX = 64
+WAITS_MS = 10_000   # a report waits for the console so long at most: it tells of a hundred a second
 
 # A bound against corrupt numbers: a life has fewer messages than this.
 NUMBERS_MAX = 5_000_000
@@ -109,8 +110,8 @@ class _Fold:
         self.received = {}  # life → {n: instants}; the broker may be quicker than the console
         self.begun = {}  # board → instant at which its broker began a session anew, not yet known to have been seen by the board
         self.unseen = {}  # board → instants of those that it never got to know of: the CONNACK was lost
-        self.given_up = {}  # board → (boot epoch, seq) behind the last piece that was reported as given up for want of room
-        self.cut_off = []  # (board, boot epoch, seq) of where the power may have cut off such a report
+        self.given_up = {}  # board → (boot epoch, seq behind it, ms, why) of the last report of messages that were given up
+        self.cut_off = []  # (board, boot epoch, seq, ms) of where and when the power may have cut off the next ones
 
     def run(self, events):
         for e in events:
@@ -120,8 +121,8 @@ class _Fold:
                 handler(name, e)
         for life, its in self.lives.items():
             self._close(life, its)
-        for board, epoch, seq in self.cut_off:
-            self._beyond(board, epoch, seq)
+        for report in self.cut_off:
+            self._beyond(*report)
         self.ledger.drops_unnamed += max(0, self.unnumbered)
         return self.ledger
 
@@ -187,8 +188,8 @@ class _Fold:
                 m.dropped_at, m.drop_why = e["t"], e.get("why")
             elif i and m is None:
                 self.ledger.drops_unnamed += 1
-        if e.get("why") == "overflow":
-            self.given_up[name] = (e.get("b", self.epoch.get(name)), e["i"] + count)
+        if e.get("why") in ("overflow", "expired"):
+            self.given_up[name] = (e.get("b", self.epoch.get(name)), e["i"] + count, e["t"], e["why"])
 
     def _board_spool(self, name, e):
         """Messages went from RTC memory to flash: from now on they outlive everything."""
@@ -200,8 +201,9 @@ class _Fold:
     def _chip_reset(self, name, e):
         if e.get("cause") in LOSES_RTC:
             self.ledger.rtc_lost_at.setdefault(name, []).append(e["t"])
-            if name in self.given_up:
-                self.cut_off.append((name, *self.given_up.pop(name)))
+            epoch, seq, told_at, why = self.given_up.pop(name, (None, 0, 0, ""))
+            if why == "overflow" or why and e["t"] - told_at <= WAITS_MS:
+                self.cut_off.append((name, epoch, seq, e["t"]))
 
     def _chip_corrupt(self, name, e):
         """Bits of RTC memory flipped: as good as lost."""
@@ -250,16 +252,19 @@ class _Fold:
                 m.memory_lost = m.memory_lost or any(m.accepted_at <= t <= m.acked_at for t in self.unseen.get(its.board, []))
             self.ledger.messages.append(m)
 
-    def _beyond(self, board, epoch, seq):
-        """The next piece after the last one that was reported as given up, when nothing of it is known and what follows it is."""
+    def _beyond(self, board, epoch, seq, cut_ms):
+        """What is unknown behind the last report before the power went at cut_ms, up to where the next life went on."""
         piece = []
         while len(piece) <= PIECE_MAX:
-            m = self.by_seq.get((board, epoch, seq + len(piece)))
+            m = self.by_seq.get((board, epoch, seq))
             if m is None:
                 return
-            if m.received_at or m.dropped_at is not None:
+            known = [*m.received_at[:1], *([] if m.dropped_at is None else [m.dropped_at])]
+            if known and max(known) > cut_ms:
                 break
-            piece.append(m)
+            if not known:
+                piece.append(m)
+            seq += 1
         if len(piece) <= PIECE_MAX:
             for m in piece:
                 m.memory_lost = m.memory_lost or m.flash_at is not None

@@ -370,6 +370,12 @@ def test_reports_that_waited_for_the_console_when_the_power_went_are_beyond_the_
     assert expired(later_ms=20_000)["lost"] == 20 and expired(cut="panic")["lost"] == 20
 
 
+def test_a_drop_that_is_told_twice_does_not_hide_one_that_only_the_sum_tells_of():  # R31: a write that was cut off had kept the first
+    story = Story().accept(1, 2, 3).add("board/b1", "drop", i=1, n=1, why="overflow").chip("reset", cause="panic").add("board/b1", "boot", life="a2", epoch=1, cause=1, drops=0)
+    story.add("board/b1", "drop", i=1, n=1, why="overflow").chip("reset", cause="panic").add("board/b1", "boot", life="a3", epoch=1, cause=1, drops=2)
+    assert story.recv(3, life="a1").drained().judge().numbers["lost"] == 0
+
+
 def test_qos_2_is_beyond_the_promise_where_a_broker_lost_its_session_and_its_connack_was_lost_too():  # R16
     def judged(seen, qos=2):
         story = Story().accept(1, q=qos).add("broker", "connect", client="b1", present=False)

@@ -177,13 +177,14 @@ class _Fold:
         self.ledger.drops_reported += count
         if e["i"] == 0:
             self.unnumbered += count
-        else:
-            self.told[name] = self.told.get(name, 0) + count
         if e["i"] < 0:  # too many at one time to name them
+            self.told[name] = self.told.get(name, 0) + count
             self.ledger.drops_made_good.append((e["t"], count))
             return
         for i in range(e["i"], e["i"] + count):
             m = self.by_seq.get((name, e.get("b", self.epoch.get(name)), i))
+            if i and (m is None or m.dropped_at is None):    # told again: a write that was cut off had kept it
+                self.told[name] = self.told.get(name, 0) + 1
             if m and m.dropped_at is None:
                 m.dropped_at, m.drop_why = e["t"], e.get("why")
             elif i and m is None:

@@ -32,7 +32,7 @@ FLASH_BYTES = 4 << 20
 HEAP_KB = 120           # what the firmware has on an ESP32 that is joined to a network (field guide of facts, section 12)
 REAL_LIMIT_S = 300
 LOOK_MS = 100           # how often a silent interpreter is looked at
-SPIN_S = 5.0            # processor time without a beat (ten virtual seconds), after which the firmware is taken to compute without end
+SPIN_S = 3.0            # processor time without a beat (ten virtual seconds), after which the firmware is taken to compute without end
 
 
 class SimulationError(BenchError):

@@ -185,7 +185,7 @@ def test_exception_that_ends_main_py_is_on_the_console(tmp_path, simulate):
 
 def test_firmware_that_computes_without_end_is_bitten_by_its_watchdog_in_virtual_time(tmp_path):
     text = "import machine\nmachine.WDT(timeout=5000)\ndef forever():\n    while True:\n        pass\nforever()\n"
-    outcome = run(spec(plan_of(deadline_s=8), firmware=write_main(tmp_path / "fw", text)), folder=tmp_path / "run", limit_s=60)
+    outcome = run(spec(plan_of(deadline_s=8), firmware=write_main(tmp_path / "fw", text)), folder=tmp_path / "run", limit_s=200)
     bite, = find(outcome.events(), src="chip/b1", ev="bite")
     assert bite["t"] == 5_300 and "in forever" in outcome.notes
 

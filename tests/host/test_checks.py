@@ -388,6 +388,14 @@ def test_qos_2_is_beyond_the_promise_where_a_broker_lost_its_session_and_its_con
     assert judged(seen=True)["lost"] == 1 and judged(seen=False, qos=1)["lost"] == 1
 
 
+@pytest.mark.parametrize("ttl_s, verdict", ((-1, "bad"), (60, "bad"), (20, "good")))
+def test_only_what_was_too_old_may_come_after_what_was_handed_over_later(ttl_s, verdict):  # R31: the node has lost its clock meanwhile, and with it the age
+    story = Story().accept(1, k=0)
+    story.t += 30_000
+    story.accept(2, k=0).recv(2, 1).drained()
+    assert story.judge(config={"app": {"streams": [{"urgent": False, "ttl_s": ttl_s}]}}).verdict == verdict
+
+
 def test_a_tear_that_was_set_strikes_at_the_next_write_whenever_that_is_and_once():
     def torn(*causes):
         story = Story().accept(1).recv(1).bench("fault", id="tear")

@@ -1,5 +1,7 @@
 """A link that carries nothing any more is noticed: "online" and "suspect" do not outlast a black hole by more than heartbeat and probes need. R12, R13."""
 
+from bisect import bisect_right
+
 from .laws import Outcome, found, law
 from .result import BAD
 
@@ -19,6 +21,7 @@ def deaf(case):
     changes = sorted([(e["t"], e["new"]) for e in case.of("board", "state")] + [(e["t"], "down") for e in case.of("board", "boot") + case.of("chip", "power")])
     lives = [e["t"] for e in case.of("chip", "reset")]
     paths = [(e["t"], e.get("path", "wifi")) for e in case.of("board", "link") if e.get("up")]
+    told = [e["t"] for e in case.events if e["src"].startswith("board/")]
     findings = []
     for e in case.of("bench", "fault"):
         at = e["t"]
@@ -27,7 +30,7 @@ def deaf(case):
         before = [new for t, new in changes if t <= at][-1:]
         if not ([path for t, path in paths if t <= at] or ["wifi"])[-1].startswith("wifi"):
             continue    # the hole is in the air, and the node goes by cable
-        if not any(at < e["t"] <= at + limit_ms and e["src"].startswith("board/") for e in case.events):
+        if bisect_right(told, at) == bisect_right(told, at + limit_ms):
             continue    # it is switched off, or has nothing to say
         noticed = any(at < t <= at + limit_ms and new not in CONNECTED for t, new in changes)
         if before and before[0] in CONNECTED and not noticed and not any(at < t <= at + limit_ms for t in lives):

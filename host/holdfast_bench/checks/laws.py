@@ -16,19 +16,23 @@ class Case:
     plan: dict
 
     def of(self, kind, ev):
-        """Events `ev` of sources of this kind ("board", "chip", "broker", "bench"), in order."""
-        return [e for e in self._by_name.get(ev, ()) if e["src"].partition("/")[0] == kind]
+        """Events `ev` of sources of this kind ("board", "chip", "broker", "bench"), in order; not to be changed."""
+        return self._by_name.get((kind, ev)) or []
 
     @cached_property
     def _by_name(self):
         found = {}
         for e in self.events:
-            found.setdefault(e["ev"], []).append(e)
+            found.setdefault((e["src"].partition("/")[0], e["ev"]), []).append(e)
         return found
 
     def action(self, own_id):
         """The action of the plan that a bench event belongs to; empty for one that the plan does not know."""
-        return next((a for a in self.plan.get("actions", []) if a["id"] == own_id), {})
+        return self._actions.get(own_id, {})
+
+    @cached_property
+    def _actions(self):
+        return {a["id"]: a for a in self.plan.get("actions", [])}
 
 
 @dataclass

@@ -6,6 +6,7 @@ firmware believes: a number missing between two others of a life was handed over
 
 import base64
 import re
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -271,4 +272,6 @@ class _Fold:
                 m.memory_lost = m.memory_lost or m.flash_at is not None
 
     def _lost_rtc_between(self, board, t, flash_at):
-        return any(at >= t and (flash_at is None or at < flash_at) for at in self.ledger.rtc_lost_at.get(board, []))
+        lost_at = self.ledger.rtc_lost_at.get(board, [])
+        first = bisect_left(lost_at, t)
+        return first < len(lost_at) and (flash_at is None or lost_at[first] < flash_at)

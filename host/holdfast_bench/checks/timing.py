@@ -5,6 +5,8 @@ detect_ms    from the beginning of a fault to the first state other than online;
 stall_ms_max the longest a sample came late within one life of the application, by the device's own ticks.
 """
 
+from bisect import bisect_left
+
 from .laws import Outcome, law
 from .ledger import numbered
 
@@ -13,7 +15,8 @@ TICKS_PERIOD = 1 << 30  # ticks_ms of the port wraps here
 
 @law
 def timing(case):
-    return Outcome({"recovery_ms": _longest(_recoveries(case)), "detect_ms": _longest(_detections(case)),
+    trouble = _Trouble(case)
+    return Outcome({"recovery_ms": _longest(_recoveries(case, trouble)), "detect_ms": _longest(_detections(case, trouble)),
                     "stall_ms_max": _longest(_stalls(case))}, [])
 
 
@@ -21,7 +24,7 @@ def _longest(values):
     return max(values, default=None)
 
 
-def _recoveries(case):
+def _recoveries(case, trouble):
     """Only the instant counts at which no fault is left: before it nobody could have recovered."""
     active, healed = {}, []  # healed: (instant, not before)
     for e in case.events:
@@ -29,7 +32,7 @@ def _recoveries(case):
             continue
         action = case.action(e.get("id")) if e["ev"] == "fault" else {}
         if e["ev"] == "fault" and action.get("momentary"):
-            noticed = _noticed(case, e, action)
+            noticed = trouble.noticed(e, action)
             if not active and noticed is not None:
                 healed.append((e["t"], noticed))  # what was under way may still have come in
         elif e["ev"] == "fault":
@@ -38,30 +41,42 @@ def _recoveries(case):
             healed.append((e["t"], e["t"]))
     arrivals = [e["t"] for e in case.of("broker", "recv") if numbered(e)]
     for at, not_before in healed:
-        later = [t for t in arrivals if t >= not_before]
-        if later:
-            yield later[0] - at
+        later = bisect_left(arrivals, not_before)
+        if later < len(arrivals):
+            yield arrivals[later] - at
 
 
-def _detections(case):
+def _detections(case, trouble):
     for fault in case.of("bench", "fault"):
-        noticed = _noticed(case, fault, case.action(fault["id"]))
+        noticed = trouble.noticed(fault, case.action(fault["id"]))
         if noticed is not None:
             yield noticed - fault["t"]
 
 
-def _noticed(case, fault, action):
-    """When the last of the boards that a fault hit left online while it lasted; None when none did, or a reset was its effect."""
-    if action.get("resets"):
-        return None
-    ends = [e["t"] for e in case.of("bench", "end") if e["of"] == fault["id"]]
-    until = ends[0] if ends else case.events[-1]["t"]
-    seen = []
-    for board in action.get("boards", []):
-        left = [e["t"] for e in case.of("board", "state")
-                if e["old"] == "online" and e["src"] == "board/" + board and fault["t"] <= e["t"] <= until]
-        seen += left[:1]
-    return max(seen, default=None)
+class _Trouble:
+    """When faults end, and when each board left online."""
+
+    def __init__(self, case):
+        self._over = case.events[-1]["t"] if case.events else 0
+        self._ends, self._left = {}, {}
+        for e in case.of("bench", "end"):
+            self._ends.setdefault(e["of"], e["t"])
+        for e in case.of("board", "state"):
+            if e["old"] == "online":
+                self._left.setdefault(e["src"].partition("/")[2], []).append(e["t"])
+
+    def noticed(self, fault, action):
+        """When the last of the boards that a fault hit left online while it lasted; None when none did, or a reset was its effect."""
+        if action.get("resets"):
+            return None
+        until = self._ends.get(fault["id"], self._over)
+        seen = []
+        for board in action.get("boards", []):
+            left = self._left.get(board, [])
+            first = bisect_left(left, fault["t"])
+            if first < len(left) and left[first] <= until:
+                seen.append(left[first])
+        return max(seen, default=None)
 
 
 def _stalls(case):

@@ -189,10 +189,17 @@ _START_MS, _DRAIN_MS = 5000, 3000  # what these take when all is well
 
 def _expected_ms(actions):
     """About how long the run takes when every expectation is met at once; for progress bars only."""
-    at = {START: _START_MS}
-    for _ in actions:  # an action may stand before the one it comes after
-        at.update((a["id"], at[a["after"]] + a["delay_ms"]) for a in actions if a["after"] in at)
-    return max(at.values()) + _DRAIN_MS
+    known, by_id = {START: _START_MS}, {action["id"]: action for action in actions}
+    for action in actions:
+        chain = []  # an action may stand before the one it comes after
+        while action["id"] not in known:
+            chain.append(action)
+            if action["after"] == START:
+                break
+            action = by_id[action["after"]]
+        for behind in reversed(chain):
+            known[behind["id"]] = known[behind["after"]] + behind["delay_ms"]
+    return max(known.values()) + _DRAIN_MS
 
 
 def _ms(seconds):

@@ -26,6 +26,7 @@ from ..reduce import FILE as NAMES
 from ..reduce import Names, Restorer
 from ..safepoint import interrupt
 from ..tracebacks import restored
+from . import addresses
 
 CUTS_FLASH = ("power_cut_mid_flash",)   # faults that need flash as it is, not a folder of this machine
 FLASH_BYTES = 4 << 20
@@ -134,8 +135,10 @@ def _prepare(spec, work):
         (work / ("bundle-" + name)).write_bytes(data)
     _link(work / "lib", _library())
     _link(work / "frozen", choices().umqtt)
+    actions = spec.plan.get("actions", ())
+    (work / "actions.jsonl").write_text("".join(json.dumps(action) + "\n" for action in actions))
     (work / "spec.json").write_text(json.dumps({
-        "plan": spec.plan, "seed": spec.seed, "board": spec.board, "wifi": spec.wifi, "brokers": spec.brokers,
+        "plan": {**spec.plan, "actions": len(actions)}, "seed": spec.seed, "board": spec.board, "wifi": spec.wifi, "brokers": spec.brokers,
         "flash": "flash", "frozen": "frozen", **world}))
     (work / "history.jsonl").unlink(missing_ok=True)
     return names
@@ -192,10 +195,11 @@ def _command(micropython, heap_kb):
     return [*micropython.command, "-X", "heapsize=%dk" % heap_kb, "-m", "holdfast_bench.sim.inside.main"]
 
 
-def _start(command, work):
+def _start(command, work, stdin=subprocess.DEVNULL):
     # An environment of its own: what lies on the interpreter's stack is the same in every run.
-    return subprocess.Popen(command, cwd=work, env={"MICROPYPATH": "lib:.frozen"}, stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    with addresses.fixed():
+        return subprocess.Popen(command, cwd=work, env={"MICROPYPATH": "lib:.frozen"}, stdin=stdin,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
 
 
 def _interpret(spec, work, limit_s):
@@ -258,6 +262,7 @@ def _share_kb(micropython, work):
         spec = json.loads((work / "spec.json").read_text())
         spec["plan"] = idle_plan(1000)
         (probe / "spec.json").write_text(json.dumps({**spec, "measure": True}))
+        (probe / "actions.jsonl").write_text("")
         process = _start(_command(micropython, 4096), probe)
         output, _ = process.communicate(timeout=60)
         if process.returncode:
@@ -267,14 +272,15 @@ def _share_kb(micropython, work):
         partial.write_text(output.decode().strip())
         partial.replace(kept)
         shutil.rmtree(probe)
-    plan_kb = PLAN_FACTOR * os.path.getsize(work / "spec.json") // 1024
     spec = json.loads((work / "spec.json").read_text())
+    plan_kb = (PLAN_FACTOR * os.path.getsize(work / "spec.json") + ACTION_BYTES * spec["plan"]["actions"]) // 1024
     extras_kb = GATEWAY_KB if any("frames_port" in broker or "ws_port" in broker for broker in spec["brokers"]) else 0
     return int(kept.read_text()) // 1024 + (WORLD_WORKING_KB + extras_kb + plan_kb) * micropython.bits // 32
 
 
 WORLD_WORKING_KB = 140  # what the world needs beside what it is: frames under way, connections that a hanging broker has not closed, queues
 GATEWAY_KB = 48         # the code of a gateway or a WebSocket server, and what they remember
+ACTION_BYTES = 128      # of heap for each action that waits (world/timeline.py), generously
 PLAN_FACTOR = 3         # bytes of heap that a byte of the plan's JSON takes, generously: about 2 were seen
 
 

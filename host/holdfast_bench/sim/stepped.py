@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..errors import TimedOut
 from ..safepoint import interrupt
-from .runner import CUTS_FLASH, LOOK_MS, SPIN_S, SimulationError, _command, _event, _last_line, _prepare, _processor_s, _share_kb, interpreter
+from .runner import CUTS_FLASH, LOOK_MS, SPIN_S, SimulationError, _command, _event, _last_line, _prepare, _processor_s, _share_kb, _start, interpreter
 
 ORDER_LIMIT_S = 120  # real time that one order may take, hours of virtual time included
 CHUNK_MS = 60_000  # time passes in such pieces, so that one order never takes long
@@ -34,8 +34,7 @@ class SteppedSim:
         _prepare(replace(spec, plan={"actions": actions}, world={**(spec.world or {}), "stepped": True}), work)
         micropython = interpreter()
         heap_kb = spec.heap_kb * micropython.bits // 32 + _share_kb(micropython, work)
-        self._process = subprocess.Popen(_command(micropython, heap_kb), cwd=work, env={"MICROPYPATH": "lib:.frozen"}, stdin=subprocess.PIPE,
-                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+        self._process = _start(_command(micropython, heap_kb), work, subprocess.PIPE)
         self._said = b""
         self._history = open(work / "history.jsonl", "rb") if self._answer() else None
 

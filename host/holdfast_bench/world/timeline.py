@@ -35,9 +35,17 @@ class _Expectation:
 
 
 class TimeLine:
+    """Of a plan of a day, thousands of actions are due some time: what it is asked with every event looks at the next one only.
+
+    actions: a sequence, asked for each when it is wanted."""
+
     def __init__(self, actions):
-        self._waiting = list(actions)   # in order of the plan
-        self._done_at = {}              # id -> ms
+        self._actions = actions
+        self._behind = {}               # id -> numbers of the actions that wait for it, in order of the plan
+        for number, action in enumerate(actions):
+            self._behind.setdefault(action["after"], []).append(number)
+        self._waiting = len(actions)
+        self._line = []                 # (due at, number) of those that only time keeps waiting, the next one last
         self._armed = []                # expectations under way
         self._running = []              # ids handed out, not yet done
 
@@ -59,31 +67,42 @@ class TimeLine:
                 met.append(expectation.action)
         if event["src"] == "bench" and event["ev"] in _DONE:
             own_id = event.get("id", START)
-            self._done_at[own_id] = event["t"]
             if own_id in self._running:
                 self._running.remove(own_id)
-            self._arm()
+            self._follow(own_id, event["t"])
         return met
 
-    def _arm(self):
-        for action in list(self._waiting):
-            if action["do"] == "expect" and action["after"] in self._done_at:
-                self._waiting.remove(action)
-                self._running.append(action["id"])
-                self._armed.append(_Expectation(action, self._done_at[action["after"]]))
+    def _follow(self, own_id, done_at_ms):
+        """The actions behind `own_id` have their instant now."""
+        for number in self._behind.pop(own_id, ()):
+            action = self._actions[number]
+            if action["do"] == "expect":
+                self._hand_out(action)
+                self._armed.append(_Expectation(action, done_at_ms))
+            else:
+                self._stand_in_line((done_at_ms + action["delay_ms"], number))
+
+    def _stand_in_line(self, entry):
+        line, low, high = self._line, 0, len(self._line)
+        while low < high:
+            middle = (low + high) // 2
+            if line[middle] > entry:
+                low = middle + 1
+            else:
+                high = middle
+        line.insert(low, entry)
+
+    def _hand_out(self, action):
+        self._waiting -= 1
+        self._running.append(action["id"])
 
     def due(self, now_ms):
         """The faults, ends and commands to carry out now, in order. Each is handed out once."""
-        due = []
-        for action in self._waiting:
-            at = self._at_ms(action)
-            if at is not None and at <= now_ms:
-                due.append((at, len(due), action))
-        due.sort(key=lambda entry: entry[:2])
-        actions = [entry[2] for entry in due]
-        for action in actions:
-            self._waiting.remove(action)
-            self._running.append(action["id"])
+        actions = []
+        while self._line and self._line[-1][0] <= now_ms:
+            action = self._actions[self._line.pop()[1]]
+            self._hand_out(action)
+            actions.append(action)
         return actions
 
     def missed(self, now_ms):
@@ -95,7 +114,9 @@ class TimeLine:
 
     def next_at_ms(self):
         """The next instant at which `due` or `missed` can have an answer, or None: only an event can bring one."""
-        times = [at for at in (self._at_ms(a) for a in self._waiting) if at is not None] + [e.until_ms for e in self._armed]
+        times = [e.until_ms for e in self._armed]
+        if self._line:
+            times.append(self._line[-1][0])
         return min(times) if times else None
 
     def watching(self):
@@ -105,8 +126,3 @@ class TimeLine:
     def finished(self):
         """Everything is done and every expectation met or missed."""
         return not (self._waiting or self._running or self._armed)
-
-    def _at_ms(self, action):
-        if action["do"] == "expect" or action["after"] not in self._done_at:
-            return None
-        return self._done_at[action["after"]] + action["delay_ms"]

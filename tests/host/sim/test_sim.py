@@ -2,6 +2,8 @@
 leave equal bytes. Requirements R44 to R50 are shown with the firmware; this is about the simulation itself."""
 
 import ast
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,29 @@ def simulate(tmp_path):
         outcome = run(spec(plan, **kwargs), folder=tmp_path / "run", limit_s=60)
         return outcome.events()
     return simulate
+
+
+LOOKS_LIKE_ADDRESSES = """
+import gc
+def free(x):
+    junk, kept = [bytes(40) for _ in range(60_000)], []
+    for _ in range(40_000):
+        x = x * 3.9 * (1 - x)
+        kept.append(x * 1e-300)
+    junk = None
+    gc.collect()
+    return gc.mem_free()
+print("free", [free(n / 17) for n in range(1, 6)])
+"""
+
+
+@pytest.mark.skipif(subprocess.run(["setarch", "-R", "true"]).returncode != 0 if shutil.which("setarch") else True, reason="the system does not keep addresses")
+def test_what_the_collector_takes_for_an_address_by_mistake_is_the_same_in_every_run(tmp_path):  # R45
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "main.py").write_text(LOOKS_LIKE_ADDRESSES)
+    histories = {run(Spec(plan=idle_plan(1000), config={}, firmware=app, wifi=WIFI, brokers=[BROKER], heap_kb=8000)).history for _ in range(4)}
+    assert len(histories) == 1 and b"free " in histories.pop()
 
 
 def test_an_hour_passes_in_a_second_and_every_message_arrives(tmp_path):

@@ -12,6 +12,7 @@ import sys
 from ...chip import boot
 from ...world.kernel import WorldError
 from . import lives
+from .actions import Actions
 from .director import Director
 from .puppet import Puppet
 from .rig import Rig
@@ -25,6 +26,7 @@ def main():
     micropython.kbd_intr(3)     # the host's SIGINT becomes a KeyboardInterrupt
     with open("spec.json") as f:
         spec = json.load(f)
+    spec["plan"]["actions"] = Actions(open("actions.jsonl", "rb"))
     rig = Rig(spec, open("history.jsonl", "wb"))
     frozen = spec.get("frozen")
     boot.install(rig.chip, rig.tap.send, frozen=lives.FROZEN if frozen else "")

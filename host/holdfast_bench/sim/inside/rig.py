@@ -113,14 +113,14 @@ class Rig:
         chip.resolver.resolve = self._timed(chip.resolver.resolve, "dns")
         chip.on_block = self._blocked
         self.bundles = {}           # id of an action that updates: its Pieces; opened now, the chip's files are all there is later
-        for action in spec["plan"].get("actions", ()):
+        self.phone = None           # class of the phone of whoever sets the node up; likewise
+        for action in spec["plan"]["actions"]:
             if action["do"] == "update" and self.board in action["boards"]:
                 from ...world.pieces import Pieces
                 self.bundles[action["id"]] = Pieces(open("bundle-" + action["id"], "rb"))
-        self.phone = None           # class of the phone of whoever sets the node up; likewise
-        if any([action["do"] == "setup" for action in spec["plan"].get("actions", ())]):
-            from .phone import Phone
-            self.phone = Phone
+            elif action["do"] == "setup":
+                from .phone import Phone
+                self.phone = Phone
         self.littlefs = None        # flash.py, where flash is more than a folder
         self.update = None          # the one of them that is being served
         if "serial" in spec:

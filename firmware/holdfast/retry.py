@@ -21,7 +21,7 @@ link 100 300 0 3 climb
 wifi 20 100 0 8 climb
 gone 0 100 2 3 climb
 dns 0 0 0 1 climb
-memory 0 0 0 3 climb
+memory 0 0 0 1 climb
 refused 200 600 0 3 next
 closed 50 300 2 3 next
 unacked 0 100 2 3 next

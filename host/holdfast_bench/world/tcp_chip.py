@@ -227,6 +227,7 @@ class Stack:
         self.listeners = []
         self.datagrams = []
         self.on_dial = None         # hears of every connection that is tried: on_dial(ip, port)
+        self.on_crowd = None        # hears of one that there is no room for: on_crowd(how many of the twelve are closed, but not acknowledged)
         self.routes = None          # world/routes.py, where there is more than one interface
         self._time_waits = []       # when each ends
 
@@ -254,6 +255,8 @@ class Stack:
         if air is None:
             return Flow(self, None, port, EHOSTUNREACH)
         if not self._make_room():
+            if self.on_crowd is not None:
+                self.on_crowd(len([flow for flow in self.flows if flow._closed]))
             return Flow(self, None, port, ENOBUFS)
         flow = self.flow_class(self, self.network(ip), port, 0, None, air)
         self.flows.append(flow)

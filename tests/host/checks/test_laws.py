@@ -176,3 +176,11 @@ def test_a_black_hole_is_noticed_in_time_or_the_node_is_deaf():  # R12, R13
     assert not in_a_black_hole(lambda s: s.state("online", "backoff"), 20)
     assert in_a_black_hole(lambda s: s.state("online", "backoff"), 60)
     assert not in_a_black_hole(lambda s: s.chip("power", on=False), 2)
+
+
+@pytest.mark.parametrize("closing, verdict", ((12, "good"), (3, "bad"), (None, "bad")))
+def test_no_room_for_a_connection_is_the_nodes_fault_unless_closed_ones_have_it_all(closing, verdict):  # R36
+    story = Story().accept(1).recv(1)
+    if closing is not None:
+        story.chip("crowd", closing=closing)
+    assert story.add("board/b1", "err", code="memory", msg="OSError(105,)", sev="ERROR").drained().judge().verdict == verdict

@@ -101,6 +101,7 @@ class Rig:
         self.brokers = [self._broker(entry, number) for number, entry in enumerate(spec["brokers"])]
         chip.stack = Stack(kernel, self.air, chip.wifi, self.hosts.get, rng_for(seed, "tcp ticks").below(500))
         chip.stack.on_dial = self._dialled
+        chip.stack.on_crowd = self._crowded
         self.cable = None
         if spec.get("networks", 1) > 1:
             self.ether.add(AccessPoint(wifi["ssid"] + "2", wifi["key"] + "2", bssid=b"\x02\xaa\x00\x00\x00\x02", channel=11, rssi=-65,
@@ -190,6 +191,9 @@ class Rig:
 
     def _dialled(self, ip, port):
         self.history.chip("dial", "ip", ip, "port", port)
+
+    def _crowded(self, closing):
+        self.history.chip("crowd", "closing", closing)
 
     def _radio(self, name, reason):
         self.moments.radio(name)

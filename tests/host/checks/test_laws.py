@@ -160,6 +160,16 @@ def test_qos_2_may_arrive_again_at_a_broker_that_the_node_has_come_back_to_from_
     assert "exactly_once" not in [law for law, _ in laws(qos2(story, 1).drained().judge())]
 
 
+@pytest.mark.parametrize("connected_again, broken", ((False, False), (True, True)))
+def test_qos_2_may_arrive_again_when_memory_was_lost_while_its_pubrel_was_on_its_way(connected_again, broken):  # R16
+    story = Story().accept(1).add("broker", "connect", broker=0, present=True).chip("reset", cause="power").boot("b2")
+    if connected_again:
+        story.add("broker", "connect", broker=0, present=True)  # so the first copy was sent after the loss
+    story.life = "a1"
+    qos2(story, 0).add("broker", "connect", broker=0, present=True)
+    assert (("exactly_once", "bad") in laws(qos2(story, 0).drained().judge())) == broken
+
+
 def in_a_black_hole(what, at_s):
     """A node that is online when the network turns into a black hole; `what` happens so many seconds later. Is it judged deaf?"""
     story = Story().state("down", "online").bench("fault", id="hole", fault="blackhole", boards=["b1"])

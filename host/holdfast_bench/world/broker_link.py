@@ -200,11 +200,13 @@ class Link:
             return
         pid = high << 8 | low
         half = self.session.half
-        if pid not in half:
-            if len(half) >= self.broker.max_half:
+        payload = data[body + 2:stop]
+        held = half.get(pid)
+        if not held or held[0] != topic or held[1] != payload:  # another message: as mosquitto, which takes the id for used again and drops the first
+            if not held and len(half) >= self.broker.max_half:
                 raise Malformed("more than %d QoS 2 messages half delivered" % len(half))
             mqtt.check_topic(topic)
-            half[pid] = (topic, data[body + 2:stop], head & 1, head & 8)
+            half[pid] = (topic, payload, head & 1, head & 8)
         self.send(bytes((0x50, 2, high, low)))
 
     def _puback(self, head, data, at, stop):

@@ -82,6 +82,22 @@ def test_qos2_from_a_client_survives_a_lost_connection(broker, name):  # R16
         assert watcher.quiet()
 
 
+@pytest.mark.parametrize("dup", (False, True))
+def test_qos2_from_a_client_that_has_lost_its_memory_replaces_what_was_half_delivered_under_the_same_id(broker, name, dup):  # R16
+    with Raw(broker) as watcher:
+        watcher.connect(name + "w")
+        watcher.send(subscribe_packet(1, (name, 2))).recv()
+        with Raw(broker) as c:
+            c.connect(name, clean=False)
+            assert c.send(publish_packet(name, b"given up", 2, 9)).recv() == (0x50, b"\x00\x09")
+        with Raw(broker) as c:
+            assert c.connect(name, clean=False) == (True, 0)
+            assert c.send(publish_packet(name, b"another message", 2, 9, dup=dup)).recv() == (0x50, b"\x00\x09")
+            assert c.send(ack_packet(6, 9)).recv() == (0x70, b"\x00\x09")
+        is_publish(watcher.recv(), name, b"another message")
+        assert watcher.quiet()
+
+
 def test_qos2_to_a_client_goes_on_where_it_was(broker, name):  # R16
     with Raw(broker) as c:
         c.connect(name, clean=False)

@@ -83,11 +83,13 @@ class _Switch:
         self._bench, self._off = bench, None
 
     def off(self):
+        """Switched off, until on() or the end() of the handle that it returns."""
         if self._off is None:
             self._off = self._bench.fault(self.fault_name)
         return self._off
 
     def on(self):
+        """Switched on again. Nothing happens when it is on."""
         if self._off is not None:
             self._off.end()
             self._off = None
@@ -107,12 +109,15 @@ class Wifi(_Switch):
         return self.fault("ap_gone", for_s)
 
     def throw_out(self):
+        """Its stations are thrown out once (deauthentication), and may come back at once."""
         return self.fault("deauth")
 
     def other_password(self, for_s=None):
+        """Its password is another one: the boards are thrown out and cannot join."""
         return self.fault("wrong_password", for_s)
 
     def no_addresses(self, for_s=None):
+        """Its DHCP server keeps silent: joining works, an address does not come."""
         return self.fault("dhcp_silent", for_s)
 
 
@@ -122,27 +127,35 @@ class Network(_Switch):
     fault_name = "blackhole"
 
     def blackhole(self, for_s=None):
+        """Packets vanish in both directions, and nothing is closed."""
         return self.fault("blackhole", for_s)
 
     def refused(self, for_s=None):
+        """The broker's port answers with a reset (RST), and connections that stand are reset, too."""
         return self.fault("refused", for_s)
 
     def forget_connections(self):
+        """Connections that stand are dead without a sign (half-open), new ones work: a router that lost its table."""
         return self.fault("half_open")
 
     def reset_connections(self):
+        """Connections that stand are reset once (RST); new ones work at once."""
         return self.fault("rst")
 
     def loss(self, p=0.5, correlation=0.25, direction="both", for_s=None):
+        """A share `p` of the packets is lost; `correlation` (0 to 1) makes that bursts. `direction`: both, up or down."""
         return self.fault("loss", for_s, p=p, correlation=correlation, direction=direction)
 
     def one_way(self, direction="down", for_s=None):
+        """Packets vanish in one direction only, `down` (towards the board) or `up`."""
         return self.fault("one_way", for_s, direction=direction)
 
     def slow(self, delay_ms=400, jitter_ms=200, for_s=None):
+        """Every packet takes `delay_ms` longer, and up to `jitter_ms` more."""
         return self.fault("slow_link", for_s, delay_ms=delay_ms, jitter_ms=jitter_ms)
 
     def no_names(self, how="silent", for_s=None):
+        """The name server fails; `how`: silent, nxdomain, servfail or forged."""
         return self.fault("dns_dead", for_s, how=how)
 
 
@@ -152,12 +165,15 @@ class Broker(_Switch):
     fault_name = "broker_stopped"
 
     def stop(self):
+        """Stopped in good order, until start(): sessions are saved, connections closed."""
         return self.off()
 
     def start(self):
+        """Started again after stop()."""
         self.on()
 
     def stopped(self, for_s=None):
+        """Stopped in good order, and started again at the end."""
         return self.fault("broker_stopped", for_s)
 
     def killed(self, for_s=None):
@@ -175,10 +191,11 @@ class Power(_Switch):
     fault_name = "power_cut"
 
     def cut(self, for_s=None):
+        """No power, and with it no RAM and no RTC memory, until it comes back at the end."""
         return self.fault("power_cut", for_s)
 
     def reset(self, kind="en"):
-        """en, software, brownout, panic or task_wdt."""
+        """Once, by one of the ways there are: en, software, brownout, panic or task_wdt."""
         return self.fault("reset", kind=kind)
 
 
@@ -190,6 +207,7 @@ class Messages:
 
     @property
     def all(self):
+        """Every message that the application has handed over, as checks/ledger.py folds them."""
         return self._bench.ledger().messages
 
     @property
@@ -199,10 +217,12 @@ class Messages:
 
     @property
     def delivered(self):
+        """How many of them have arrived, at least once."""
         return sum(bool(m.received_at) for m in self.all)
 
     @property
     def duplicates(self):
+        """How many copies arrived beyond the first of each."""
         return sum(max(0, len(m.received_at) - 1) for m in self.all)
 
     @property

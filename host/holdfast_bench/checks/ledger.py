@@ -111,8 +111,9 @@ class _Fold:
         self.received = {}  # life → {n: instants}; the broker may be quicker than the console
         self.begun = {}  # board → instant at which its broker began a session anew, not yet known to have been seen by the board
         self.unseen = {}  # board → instants of those that it never got to know of: the CONNACK was lost
-        self.given_up = {}  # board → (boot epoch, seq behind it, ms, why) of the last report of messages that were given up
-        self.cut_off = []  # (board, boot epoch, seq, ms) of where and when the power may have cut off the next ones
+        self.given_up = {}  # (board, from flash?) → (boot epoch, seq behind it, ms, why) of the last report of messages that were given up
+        self.top = {}  # (board, boot epoch) → its last seq that was announced
+        self.cut_off = []  # (board, boot epoch, seq, ms, was that epoch over?) of where and when the power may have cut off the next ones
 
     def run(self, events):
         for e in events:
@@ -162,6 +163,7 @@ class _Fold:
             self._life(e["life"], name).qos = m.qos
             self._life(e["life"], name).messages[e["n"]] = m
             self.by_seq[name, self.epoch.get(name), e["i"]] = m
+            self.top[name, self.epoch.get(name)] = e["i"]
 
     def _line_accept(self, name, e):
         """A device on the board's serial line has said a packet; what number the board gives it is not known."""
@@ -182,16 +184,19 @@ class _Fold:
             self.told[name] = self.told.get(name, 0) + count
             self.ledger.drops_made_good.append((e["t"], count))
             return
+        in_flash = False
         for i in range(e["i"], e["i"] + count):
             m = self.by_seq.get((name, e.get("b", self.epoch.get(name)), i))
             if i and (m is None or m.dropped_at is None):    # told again: a write that was cut off had kept it
                 self.told[name] = self.told.get(name, 0) + 1
+            in_flash = in_flash or bool(m and m.flash_at is not None)
             if m and m.dropped_at is None:
                 m.dropped_at, m.drop_why = e["t"], e.get("why")
             elif i and m is None:
                 self.ledger.drops_unnamed += 1
         if e.get("why") in ("overflow", "expired"):
-            self.given_up[name] = (e.get("b", self.epoch.get(name)), e["i"] + count, e["t"], e["why"])
+            # Flash gives up its own oldest messages, and RTC memory others meanwhile: what comes next is known of each by itself.
+            self.given_up[name, in_flash] = (e.get("b", self.epoch.get(name)), e["i"] + count, e["t"], e["why"])
 
     def _board_spool(self, name, e):
         """Messages went from RTC memory to flash: from now on they outlive everything."""
@@ -203,9 +208,10 @@ class _Fold:
     def _chip_reset(self, name, e):
         if e.get("cause") in LOSES_RTC:
             self.ledger.rtc_lost_at.setdefault(name, []).append(e["t"])
-            epoch, seq, told_at, why = self.given_up.pop(name, (None, 0, 0, ""))
-            if why == "overflow" or why and e["t"] - told_at <= WAITS_MS:
-                self.cut_off.append((name, epoch, seq, e["t"]))
+            for in_flash in (False, True):
+                epoch, seq, told_at, why = self.given_up.pop((name, in_flash), (None, 0, 0, ""))
+                if why == "overflow" or why and e["t"] - told_at <= WAITS_MS:
+                    self.cut_off.append((name, epoch, seq, e["t"], epoch != self.epoch.get(name)))
 
     def _chip_corrupt(self, name, e):
         """Bits of RTC memory flipped: as good as lost."""
@@ -254,22 +260,28 @@ class _Fold:
                 m.memory_lost = m.memory_lost or any(m.accepted_at <= t <= m.acked_at for t in self.unseen.get(its.board, []))
             self.ledger.messages.append(m)
 
-    def _beyond(self, board, epoch, seq, cut_ms):
-        """What is unknown behind the last report before the power went at cut_ms, up to where the next life went on."""
+    def _beyond(self, board, epoch, seq, cut_ms, ended):
+        """What is unknown behind the last report before the power went at cut_ms, up to where the next life went on; ended: or up to the last number of that
+        boot epoch, because it was over, and flash holds those of the next."""
         piece = []
         while len(piece) <= PIECE_MAX:
             m = self.by_seq.get((board, epoch, seq))
+            if m is None and seq < self.top.get((board, epoch), 0):
+                seq += 1        # the console had no room to announce it
+                continue
             if m is None:
-                return
+                if not ended:
+                    return
+                break
             known = [*m.received_at[:1], *([] if m.dropped_at is None else [m.dropped_at])]
             if known and max(known) > cut_ms:
                 break
-            if not known:
+            if not known and m.flash_at is not None:
                 piece.append(m)
             seq += 1
         if len(piece) <= PIECE_MAX:
             for m in piece:
-                m.memory_lost = m.memory_lost or m.flash_at is not None
+                m.memory_lost = True
 
     def _lost_rtc_between(self, board, t, flash_at):
         lost_at = self.ledger.rtc_lost_at.get(board, [])

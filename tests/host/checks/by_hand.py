@@ -23,9 +23,12 @@ class Story:
         self.events.append({"t": self.t, "src": src, "ev": ev, **fields})
         return self
 
-    def boot(self, life):
+    def boot(self, life, epoch=1):
+        """epoch: of RTC memory; a new one begins its numbers anew."""
         self.life = life
-        return self.add("board/b1", "boot", life=life, epoch=1, cause=1)
+        if epoch > 1:
+            self.seq = 0
+        return self.add("board/b1", "boot", life=life, epoch=epoch, cause=1)
 
     def chip(self, ev, **fields):
         return self.add("chip/b1", ev, **fields)

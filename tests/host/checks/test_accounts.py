@@ -158,6 +158,17 @@ def test_a_report_that_the_power_cut_off_is_beyond_the_promise_for_one_piece_of_
     assert given_up(100, next_drop=99)["lost"] == 88  # more than a piece
 
 
+def test_what_rtc_memory_gives_up_meanwhile_hides_no_piece_of_the_flash_whose_report_the_power_cut_off():  # R30, R31: seed 2223 of an hour
+    def story(cut="power"):
+        """Flash holds 1 to 30 of an earlier boot and gives up 1 to 10, RTC memory one of its own; at the next piece of the flash, the power goes."""
+        told = Story().accept(*range(1, 31)).add("board/b1", "spool", i=1, top=30).chip("reset", cause="power").boot("b2", epoch=2).accept(1)
+        told.add("board/b1", "drop", i=1, n=10, why="overflow", b=1).add("board/b1", "drop", i=1, n=1, why="overflow")
+        return told.chip("reset", cause=cut).boot("b3", epoch=3).drained().judge().numbers
+
+    assert (story()["lost"], story()["beyond_promise"]) == (0, 20)
+    assert story(cut="panic")["lost"] == 20
+
+
 def test_reports_that_waited_for_the_console_when_the_power_went_are_beyond_the_promise():  # R30, R31
     def expired(later_ms=0, cut="power", known=()):
         """1 to 10 have expired in flash and are reported, 11 to 30 are not, for the power goes; from 31 on all arrives. `known`: arrived before that."""
